@@ -1,0 +1,75 @@
+/**
+ * Every way a request can fail for a reason the caller can act on. Dialects map these; they add none.
+ * The code is the contract; `details` say what is wrong and where (field, limit, JSON path).
+ */
+export const DOMAIN_ERROR_CODES = [
+  // any request
+  "INPUT_INVALID",
+  "REQUIRED_MISSING",
+  "PAYLOAD_TOO_LARGE",
+  "MEDIA_TYPE_UNSUPPORTED",
+  "METHOD_NOT_ALLOWED",
+  "NOT_FOUND",
+  "CONFLICT",
+  "CONGESTED",
+  // access
+  "UNAUTHENTICATED",
+  "APP_KEY_MISSING",
+  "APP_CREDENTIALS_WRONG",
+  "APP_FROZEN",
+  "APP_NOT_FOUND",
+  "APP_NOT_AUTHORIZED",
+  "APP_NAME_TAKEN",
+  "APP_IN_USE",
+  "TOKEN_INVALID",
+  "REFRESH_TOKEN_INVALID",
+  "THROTTLED",
+  // products
+  "PRODUCT_NOT_FOUND",
+  "PRODUCT_INVALID",
+  "PRODUCT_EXISTS",
+  "PRODUCT_IN_USE",
+  "TOPIC_INVALID",
+  "CODEC_UNSUPPORTED",
+  // devices
+  "DEVICE_NOT_FOUND",
+  "NODE_ID_TAKEN",
+  "DEVICE_LIMIT_REACHED",
+  "FROZEN_LIMIT_REACHED",
+  "NON_SECURE_LIMIT_REACHED",
+  "IS_SECURE_INVALID",
+  "VERIFY_CODE_INVALID",
+  "DEVICE_NOT_ACTIVE",
+  "DEVICE_ONLINE",
+  "DEVICE_OFFLINE",
+  "GATEWAY_OFFLINE",
+  "PAGE_OR_GATEWAY_MISSING",
+  "DEVICE_OR_GATEWAY_MISSING",
+  // commands
+  "SERVICE_NOT_FOUND",
+  "COMMAND_NAME_INVALID",
+  "COMMAND_PARAMETERS_INVALID",
+  "COMMAND_MUTED",
+  "COMMAND_NOT_FOUND",
+  "COMMAND_LIMIT_REACHED",
+  "COMMAND_NOT_CANCELLABLE",
+  "RECEIVER_TYPE_UNKNOWN",
+  "DEVICE_ZOMBIE",
+  // subscriptions
+  "CALLBACK_URL_ILLEGAL",
+  "SUBSCRIPTION_EXISTS",
+  "SUBSCRIPTION_NOT_FOUND",
+  "RESULT_TOO_LARGE",
+] as const;
+export type DomainErrorCode = (typeof DOMAIN_ERROR_CODES)[number];
+
+export class DomainError extends Error {
+  override name = "DomainError";
+  readonly code: DomainErrorCode;
+  readonly details: Record<string, unknown>;
+  constructor(code: DomainErrorCode, details: Record<string, unknown> = {}) {
+    super(code);
+    this.code = code;
+    this.details = details;
+  }
+}
