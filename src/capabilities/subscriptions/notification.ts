@@ -1,0 +1,70 @@
+import type { Application } from "../applications/application";
+import type { Device, LiveDevice } from "../devices/device";
+import type { Product } from "../products/product";
+import type { AcceptedReport } from "../telemetry/report";
+
+/** Service data of 1.7.1, then management data of 1.7.2 (raised by the upgrade capability). */
+export const NOTIFY_TYPES = [
+  "deviceAdded",
+  "bindDevice",
+  "deviceInfoChanged",
+  "deviceDataChanged",
+  "deviceDatasChanged",
+  "deviceCapabilitiesChanged",
+  "deviceCapabilitiesAdded",
+  "deviceCapabilitiesDeleted",
+  "deviceDeleted",
+  "messageConfirm",
+  "commandRsp",
+  "ruleEvent",
+  "deviceDesiredPropertiesModifyStatusChanged",
+] as const;
+export type NotifyType = (typeof NOTIFY_TYPES)[number];
+
+/** The facts of a notification; a dialect renders them in its own words. */
+export type Notification =
+  | { readonly type: "deviceAdded"; readonly device: Device }
+  | { readonly type: "bindDevice"; readonly device: Device; readonly result: "succeeded" | "expired" }
+  | { readonly type: "deviceInfoChanged"; readonly device: Device }
+  | { readonly type: "deviceDeleted"; readonly device: Device }
+  | {
+      readonly type: "deviceDataChanged" | "deviceDatasChanged";
+      readonly device: LiveDevice;
+      readonly requestId: string;
+      readonly reports: readonly AcceptedReport[]; // exactly one for deviceDataChanged
+    }
+  | {
+      readonly type: "deviceCapabilitiesAdded" | "deviceCapabilitiesChanged" | "deviceCapabilitiesDeleted";
+      readonly application: Application;
+      readonly product: Product;
+    }
+  | {
+      readonly type: "messageConfirm";
+      readonly requestId: string;
+      readonly deviceId: string;
+      readonly serviceId: string;
+      readonly to: string;
+      readonly status: "sent" | "delivered" | "executed";
+      readonly timestampMs: number;
+    }
+  | {
+      readonly type: "commandRsp";
+      readonly requestId: string;
+      readonly deviceId: string;
+      readonly serviceId: string;
+      readonly serviceType: string;
+      readonly to: string;
+      readonly method: string;
+      readonly body: unknown;
+    }
+  | {
+      /** 1.8.12: goes to the callback address of the command, without a subscription. */
+      readonly type: "commandStatus";
+      readonly deviceId: string;
+      readonly commandId: string;
+      readonly resultCode: string;
+      readonly resultDetail: unknown;
+    };
+
+/** Port: the words of a dialect. `northbound/oceanconnect` implements it; joined in `app`. Returns the JSON body. */
+export type RenderNotification = (notification: Notification) => string;

@@ -1,0 +1,91 @@
+import type { Durability } from "./open-database";
+
+export type SqlValue = string | number | null | Uint8Array;
+
+/** One statement, run once per row. Column-wise (`columns[c][row]`), because that crosses threads fastest. */
+export type WriteStep = { readonly sql: string; readonly columns: readonly (readonly SqlValue[])[] };
+
+/** A row that is to be committed in somebody else's transaction; `committed` is called when it is on disk. */
+export type EnclosedRow = { readonly sql: string; readonly values: readonly SqlValue[]; committed?(): void };
+
+/** The writing side of `telemetry.db`: a thread of its own, so that a slow disk never stalls the sockets. */
+export interface StorageWriter {
+  /**
+   * Writes all steps in one transaction, in the order of the calls; calls that wait together share one commit.
+   * Resolves when it is on disk; rejects when nothing of it is.
+   */
+  commit(steps: readonly WriteStep[]): Promise<void>;
+  /** Commits what is waiting, checkpoints and ends the thread. */
+  close(): Promise<void>;
+}
+
+export type WriterRequest =
+  | { type: "open"; path: string; durability: Durability }
+  | { type: "commit"; id: number; steps: readonly WriteStep[] }
+  | { type: "close" };
+export type WriterReply =
+  | { type: "opened" }
+  | { type: "committed"; ids: number[] }
+  | { type: "failed"; id: number; message: string }
+  | { type: "closed" };
+
+/** Starts the thread on a database that `openDatabase` has migrated. Rejects when it cannot be opened. */
+export async function startStorageWriter(path: string, durability: Durability): Promise<StorageWriter> {
+  const thread = new Worker(new URL("./writer-thread.ts", import.meta.url).href);
+  const waiting = new Map<number, { resolve(): void; reject(error: Error): void }>();
+  let lastId = 0;
+  let broken: Error | undefined;
+  const opened = Promise.withResolvers<void>();
+  const closed = Promise.withResolvers<void>();
+
+  thread.onmessage = ({ data }: MessageEvent<WriterReply>) => {
+    switch (data.type) {
+      case "opened":
+        opened.resolve();
+        return;
+      case "committed":
+        for (const id of data.ids) take(id)?.resolve();
+        return;
+      case "failed":
+        take(data.id)?.reject(new Error(`telemetry write failed: ${data.message}`));
+        return;
+      case "closed":
+        closed.resolve();
+        return;
+      default:
+        data satisfies never;
+    }
+  };
+  thread.onerror = ({ message }) => {
+    broken = new Error(`telemetry writer thread failed: ${message}`);
+    opened.reject(broken);
+    closed.resolve();
+    for (const id of [...waiting.keys()]) take(id)?.reject(broken);
+  };
+
+  function take(id: number) {
+    const entry = waiting.get(id);
+    waiting.delete(id);
+    return entry;
+  }
+  const post = (request: WriterRequest) => thread.postMessage(request);
+
+  post({ type: "open", path, durability });
+  await opened.promise;
+
+  return {
+    commit(steps) {
+      if (broken) return Promise.reject(broken);
+      return new Promise((resolve, reject) => {
+        const id = ++lastId;
+        waiting.set(id, { resolve, reject });
+        post({ type: "commit", id, steps });
+      });
+    },
+    async close() {
+      if (!broken) post({ type: "close" });
+      await closed.promise;
+      thread.terminate();
+    },
+  };
+}
