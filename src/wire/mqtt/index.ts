@@ -1,0 +1,10 @@
+export { ACK_LENGTH, encodePuback, encodePubcomp, encodePubrec, encodePubrel } from "./acks";
+export { decodePacket } from "./decode";
+export { encodePacket } from "./encode";
+export { encodeString } from "./fields";
+export { FrameReader } from "./frame-reader";
+export { MQTT_FAULTS, type MqttFault, MqttProtocolError } from "./mqtt-protocol-error";
+export * from "./packet";
+export { PacketIds } from "./packet-ids";
+export { decodePublish, encodePublish, type OutgoingPublish, PublishView, publishLength } from "./publish";
+export { hasWildcard, isTopicFilter, isTopicName, matches } from "./topic";
