@@ -1,0 +1,66 @@
+import type { AppId } from "../applications/application";
+import type { NotifyType } from "./notification";
+
+export type SubscriptionId = string & { readonly brand: "SubscriptionId" };
+/** How a notification travels. MQTTS subscriptions can be kept and deleted, but nothing pushes to them yet. */
+export const CHANNELS = ["HTTP", "MQTTS"] as const;
+export type Channel = (typeof CHANNELS)[number];
+
+/** An application server wants to hear of one type of notification at one address (1.7.1). */
+export type Subscription = {
+  readonly no: number;
+  readonly id: SubscriptionId;
+  /** The application whose devices it is about. */
+  readonly appNo: number;
+  readonly appId: AppId;
+  /** The application that the address belongs to: its certificate and signing secret count. Mostly `appNo` itself. */
+  readonly ownerAppNo: number;
+  readonly notifyType: NotifyType;
+  readonly callbackUrl: string;
+  readonly channel: Channel;
+  readonly createdAt: number; // ms
+};
+
+export type NewSubscription = {
+  readonly appNo: number;
+  readonly appId: AppId;
+  /** Default: `appNo`. The caller's number when it is another application's devices and `ownerFlag` is true. */
+  readonly ownerAppNo?: number;
+  readonly notifyType: NotifyType;
+  readonly callbackUrl: string;
+  readonly channel?: Channel;
+};
+
+/** Every field narrows. A type or address that nobody has subscribed matches nothing. */
+export type SubscriptionFilter = { readonly notifyType?: string; readonly callbackUrl?: string };
+
+export interface SubscriptionService {
+  /**
+   * Throws CALLBACK_URL_ILLEGAL {reason}; SUBSCRIPTION_EXISTS {subscriptionId} when the application has a subscription
+   * of this type, channel and owner already, at whatever address: to change an address, delete first.
+   */
+  subscribe(input: NewSubscription): Promise<Subscription>;
+  /** Throws SUBSCRIPTION_NOT_FOUND, also for another application's subscription. */
+  get(appNo: number, id: string): Subscription;
+  /** `page` from 0. Oldest first. Throws RESULT_TOO_LARGE {limit} when more than 1000 match, whatever the page. */
+  list(
+    appNo: number,
+    filter: SubscriptionFilter,
+    page: number,
+    pageSize: number,
+  ): { items: Subscription[]; total: number };
+  /** What is still queued for it is not sent any more. Throws SUBSCRIPTION_NOT_FOUND. */
+  delete(appNo: number, id: string): Promise<void>;
+  /**
+   * `channel` as the caller wrote it: absent and empty mean HTTP, an unknown one matches nothing (1.7.6).
+   * Returns how many were deleted. Throws SUBSCRIPTION_NOT_FOUND when nothing matches.
+   */
+  deleteMatching(appNo: number, filter: SubscriptionFilter & { channel?: string }): Promise<number>;
+}
+
+/** Emitted inside the transaction. */
+export type SubscriptionEvents = {
+  subscriptionAdded: { subscription: Subscription };
+  /** `lastOfHost`: the owner has no other subscription at this host and port; its certificate there is to be unbound. */
+  subscriptionDeleted: { subscription: Subscription; hostPort: string; lastOfHost: boolean };
+};
