@@ -6,6 +6,7 @@ export const DOMAIN_ERROR_CODES = [
   // any request
   "INPUT_INVALID",
   "REQUIRED_MISSING",
+  "BODY_MALFORMED", // not JSON, not UTF-8, too deeply nested
   "PAYLOAD_TOO_LARGE",
   "MEDIA_TYPE_UNSUPPORTED",
   "METHOD_NOT_ALLOWED",
