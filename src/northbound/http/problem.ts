@@ -1,0 +1,114 @@
+import { HTTPException } from "hono/http-exception";
+import { DomainError, type DomainErrorCode } from "../../platform/domain-error";
+
+/** Error answers of our own pages and API: RFC 9457 problem details, with our closed code beside them. */
+export type ProblemCode = DomainErrorCode | "INTERNAL";
+type Problem = { readonly status: number; readonly title: string };
+
+// `Record` makes the table total: a new domain code does not compile until it has a line here.
+export const PROBLEMS: Record<ProblemCode, Problem> = {
+  INPUT_INVALID: { status: 400, title: "The input does not fit" },
+  REQUIRED_MISSING: { status: 400, title: "Something required is missing" },
+  BODY_MALFORMED: { status: 400, title: "The body cannot be read" },
+  PAYLOAD_TOO_LARGE: { status: 413, title: "The body is too large" },
+  MEDIA_TYPE_UNSUPPORTED: { status: 415, title: "This content type is not understood here" },
+  METHOD_NOT_ALLOWED: { status: 405, title: "This path has no such method" },
+  NOT_FOUND: { status: 404, title: "There is nothing here" },
+  CONFLICT: { status: 409, title: "The present state does not allow it" },
+  CONGESTED: { status: 503, title: "Too much is under way, try again later" },
+
+  UNAUTHENTICATED: { status: 401, title: "A valid session is needed" },
+  APP_KEY_MISSING: { status: 401, title: "The application is not named" },
+  APP_CREDENTIALS_WRONG: { status: 401, title: "User name or password is wrong" },
+  APP_FROZEN: { status: 403, title: "The application is frozen" },
+  APP_NOT_FOUND: { status: 404, title: "There is no such application" },
+  APP_NOT_AUTHORIZED: { status: 403, title: "The application has no right to this" },
+  APP_NAME_TAKEN: { status: 409, title: "Another application has this name" },
+  APP_IN_USE: { status: 409, title: "The application still has products or devices" },
+  TOKEN_INVALID: { status: 401, title: "A valid session is needed" },
+  REFRESH_TOKEN_INVALID: { status: 401, title: "The refresh token is not valid" },
+  THROTTLED: { status: 429, title: "Too many attempts, try again later" },
+
+  PRODUCT_NOT_FOUND: { status: 404, title: "There is no such product" },
+  PRODUCT_INVALID: { status: 422, title: "The product model cannot be imported" },
+  PRODUCT_EXISTS: { status: 409, title: "A product with this manufacturer and model exists" },
+  PRODUCT_IN_USE: { status: 409, title: "Devices are registered with the product" },
+  TOPIC_INVALID: { status: 422, title: "The topics cannot be used" },
+  CODEC_UNSUPPORTED: { status: 501, title: "Codecs are not part of this version" },
+
+  DEVICE_NOT_FOUND: { status: 404, title: "There is no such device" },
+  NODE_ID_TAKEN: { status: 409, title: "Another device has this node id" },
+  DEVICE_LIMIT_REACHED: { status: 409, title: "The application may have no more devices" },
+  FROZEN_LIMIT_REACHED: { status: 409, title: "The application may have no more frozen devices" },
+  NON_SECURE_LIMIT_REACHED: { status: 409, title: "The application may have no more devices without security" },
+  IS_SECURE_INVALID: { status: 400, title: "isSecure does not fit" },
+  VERIFY_CODE_INVALID: { status: 400, title: "The verification code does not fit" },
+  DEVICE_NOT_ACTIVE: { status: 409, title: "The device was never connected" },
+  DEVICE_ONLINE: { status: 409, title: "The device is online" },
+  DEVICE_OFFLINE: { status: 409, title: "The device is offline" },
+  GATEWAY_OFFLINE: { status: 409, title: "The gateway of the device is offline" },
+  PAGE_OR_GATEWAY_MISSING: { status: 400, title: "A page or a gateway is needed" },
+  DEVICE_OR_GATEWAY_MISSING: { status: 400, title: "A device or a gateway is needed" },
+
+  SERVICE_NOT_FOUND: { status: 404, title: "The product has no such service" },
+  COMMAND_NAME_INVALID: { status: 400, title: "The service has no such command" },
+  COMMAND_PARAMETERS_INVALID: { status: 400, title: "The parameters do not fit the command" },
+  COMMAND_MUTED: { status: 409, title: "The command is muted for this device" },
+  COMMAND_NOT_FOUND: { status: 404, title: "There is no such command" },
+  COMMAND_LIMIT_REACHED: { status: 409, title: "Too many commands wait for the device" },
+  COMMAND_NOT_CANCELLABLE: { status: 409, title: "The command has ended already" },
+  RECEIVER_TYPE_UNKNOWN: { status: 400, title: "The type of receiver is unknown" },
+  DEVICE_ZOMBIE: { status: 409, title: "The device was not seen for too long" },
+
+  CALLBACK_URL_ILLEGAL: { status: 400, title: "The callback address cannot be used" },
+  SUBSCRIPTION_EXISTS: { status: 409, title: "The subscription exists" },
+  SUBSCRIPTION_NOT_FOUND: { status: 404, title: "There is no such subscription" },
+  RESULT_TOO_LARGE: { status: 400, title: "Too much matches, narrow the filter" },
+
+  INTERNAL: { status: 500, title: "Something is wrong in the server" },
+};
+
+/** The code of an error that a route let through. `INTERNAL`: a fault of ours, to be reported. */
+export function codeOf(error: unknown): ProblemCode {
+  // A code without a line can only come from a build that does not compile: it is a fault.
+  if (error instanceof DomainError) return Object.hasOwn(PROBLEMS, error.code) ? error.code : "INTERNAL";
+  if (!(error instanceof HTTPException) || error.status >= 500) return "INTERNAL";
+  // Hono raises these itself, before a route runs.
+  return error.status === 415 ? "MEDIA_TYPE_UNSUPPORTED" : "BODY_MALFORMED";
+}
+
+type About = { readonly path: string; readonly requestId: string | undefined };
+
+/** `application/problem+json`. Details of the error become members; nothing of a fault is told. */
+export function renderProblem(error: unknown, { path, requestId }: About): Response {
+  const code = codeOf(error);
+  const { status, title } = PROBLEMS[code];
+  const { issues, reason, ...rest } = error instanceof DomainError && code !== "INTERNAL" ? error.details : {};
+  const body = {
+    type: `urn:islet:problem:${code.toLowerCase().replaceAll("_", "-")}`,
+    title,
+    status,
+    detail: typeof reason === "string" ? reason : undefined,
+    instance: path,
+    code,
+    requestId,
+    errors: toErrors(issues),
+    details: Object.keys(rest).length > 0 ? rest : undefined,
+  };
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: {
+      "content-type": "application/problem+json",
+      "cache-control": "no-store",
+      ...(status === 401 ? { "www-authenticate": "Bearer" } : {}),
+    },
+  });
+}
+
+function toErrors(issues: unknown): { path: string; reason: string }[] | undefined {
+  if (!Array.isArray(issues)) return undefined;
+  return issues.map((issue: { path?: unknown; field?: unknown; reason?: unknown }) => ({
+    path: String(issue.path ?? issue.field ?? ""),
+    reason: String(issue.reason ?? ""),
+  }));
+}

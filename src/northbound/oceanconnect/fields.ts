@@ -1,0 +1,53 @@
+import { z } from "zod";
+import { parseUtcTime } from "../../platform/utc-time";
+
+/** `String(min-max)` of the document. Lone surrogates are refused: they cannot be stored and given back as they were. */
+export const text = (max: number, min = 0) =>
+  z
+    .string()
+    .min(min)
+    .max(max)
+    .refine((value) => value.isWellFormed(), "is not well-formed Unicode");
+
+/** Whole numbers; the examples of the document also write them as strings. */
+export const integer = (min: number, max: number) =>
+  z.preprocess(
+    (value) => (typeof value === "string" && /^-?\d{1,15}$/.test(value) ? Number(value) : value),
+    z.number().int().min(min).max(max),
+  );
+export const MAX_INTEGER = 2_147_483_647;
+
+export const boolean = () =>
+  z.preprocess((value) => {
+    if (typeof value !== "string") return value;
+    const lower = value.toLowerCase();
+    return lower === "true" ? true : lower === "false" ? false : value;
+  }, z.boolean());
+
+/** `yyyyMMdd'T'HHmmss'Z'`; becomes milliseconds. */
+export const utcTime = () =>
+  z.string().transform((value, context) => {
+    const ms = parseUtcTime(value);
+    if (ms !== undefined) return ms;
+    context.addIssue({ code: "custom", message: "is not a UTC time of the form yyyyMMdd'T'HHmmss'Z'" });
+    return z.NEVER;
+  });
+
+/** An object whose keys the product model defines; passed on as it came. */
+export const anyObject = () =>
+  z.custom<Readonly<Record<string, unknown>>>(
+    (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+    "is not an object",
+  );
+
+/** null says the same as leaving a field out. */
+export const optional = <T extends z.ZodType>(schema: T) =>
+  z.preprocess((value) => (value === null ? undefined : value), schema.optional());
+
+/** With exactOptionalPropertyTypes, `undefined` is not the same as absent: capabilities expect the latter. */
+export type Present<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
+  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
+};
+export function present<T extends object>(fields: T): Present<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Present<T>;
+}

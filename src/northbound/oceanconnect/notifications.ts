@@ -1,0 +1,104 @@
+import type { Notification, RenderNotification } from "../../capabilities/subscriptions/notification";
+import type { AcceptedReport } from "../../capabilities/telemetry/report";
+import { renderUtcTime } from "../../platform/utc-time";
+import { toNotifiedInfo } from "./device-info";
+
+/** Bodies of the notifications 1.8.1-1.8.12, fields in the order of the document's tables. */
+export function notificationRenderer(): RenderNotification {
+  // Reports come by the thousand with the same second: its text is made once. One entry, so it cannot grow.
+  let knownSecond = Number.NaN;
+  let knownText = "";
+  const time = (ms: number): string => {
+    const second = Math.floor(ms / 1_000);
+    if (second !== knownSecond) {
+      knownSecond = second;
+      knownText = renderUtcTime(ms);
+    }
+    return knownText;
+  };
+
+  // The hot path of the push: pieces joined around the only value whose form is not known.
+  const service = ({ serviceId, serviceType, data, timestampMs }: AcceptedReport): string =>
+    `{"serviceId":${JSON.stringify(serviceId)},"serviceType":${JSON.stringify(serviceType)}` +
+    `,"data":${JSON.stringify(data)},"eventTime":"${time(timestampMs)}"}`;
+
+  return (notification) => {
+    if (!("reports" in notification)) return JSON.stringify(toBody(notification, time));
+    const { type, requestId, device, reports } = notification;
+    const head =
+      `{"notifyType":"${type}","requestId":${JSON.stringify(requestId)}` +
+      `,"deviceId":${JSON.stringify(device.id)},"gatewayId":${JSON.stringify(device.gatewayId)}`;
+    return type === "deviceDataChanged"
+      ? `${head},"service":${service(reports[0] as AcceptedReport)}}`
+      : `${head},"services":[${reports.map(service).join(",")}]}`;
+  };
+}
+
+type Other = Exclude<Notification, { reports: unknown }>;
+
+function toBody(notification: Other, time: (ms: number) => string): unknown {
+  switch (notification.type) {
+    case "deviceAdded": {
+      const { id, gatewayId, nodeType } = notification.device;
+      return {
+        notifyType: notification.type,
+        deviceId: id,
+        gatewayId,
+        nodeType: nodeType === "UNKNOW" ? "UNKNOWN" : nodeType, // spelt so here, and the other way in 1.6
+        deviceInfo: toNotifiedInfo(notification.device),
+      };
+    }
+    case "bindDevice":
+      return {
+        notifyType: notification.type,
+        deviceId: notification.device.id,
+        resultCode: notification.result,
+        deviceInfo: toNotifiedInfo(notification.device),
+      };
+    case "deviceInfoChanged": {
+      const { id, gatewayId } = notification.device;
+      return {
+        notifyType: notification.type,
+        deviceId: id,
+        gatewayId,
+        deviceInfo: toNotifiedInfo(notification.device),
+      };
+    }
+    case "deviceDeleted": {
+      const { id, gatewayId } = notification.device;
+      return { notifyType: notification.type, deviceId: id, gatewayId };
+    }
+    case "deviceCapabilitiesAdded":
+    case "deviceCapabilitiesChanged":
+    case "deviceCapabilitiesDeleted": {
+      const { deviceType, manufacturerName, manufacturerId, model, protocolType } = notification.product;
+      return {
+        notifyType: notification.type,
+        appId: notification.application.id,
+        deviceType,
+        manufacturerName,
+        manufacturerId,
+        model,
+        protocolType,
+      };
+    }
+    case "messageConfirm": {
+      const { type, requestId, deviceId, serviceId, to, status, timestampMs } = notification;
+      const header = { requestId, from: address(deviceId, serviceId), to, status, timestamp: time(timestampMs) };
+      return { notifyType: type, header, body: {} };
+    }
+    case "commandRsp": {
+      const { type, requestId, deviceId, serviceId, serviceType, to, method, body } = notification;
+      const header = { requestId, from: address(deviceId, serviceId), to, deviceId, serviceType, method };
+      return { notifyType: type, header, body: body ?? {} };
+    }
+    case "commandStatus": {
+      const { deviceId, commandId, resultCode, resultDetail } = notification;
+      return { deviceId, commandId, result: { resultCode, resultDetail: resultDetail ?? null } };
+    }
+    default:
+      return notification satisfies never;
+  }
+}
+
+const address = (deviceId: string, serviceId: string) => `/devices/${deviceId}/services/${serviceId}`;

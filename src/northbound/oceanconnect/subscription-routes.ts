@@ -1,0 +1,94 @@
+import { Hono } from "hono";
+import { z } from "zod";
+import { NOTIFY_TYPES } from "../../capabilities/subscriptions/notification";
+import type { Subscription, SubscriptionService } from "../../capabilities/subscriptions/subscription";
+import { DomainError } from "../../platform/domain-error";
+import type { AppEnv } from "../http/app-env";
+import type { Endpoints } from "./endpoint";
+import { integer, MAX_INTEGER, optional, present, text } from "./fields";
+
+const PATH = "/iocm/app/sub/v1.2.0/subscriptions";
+// Subscribed by 1.7.2; known here as filters.
+const MANAGEMENT_TYPES = [
+  "swUpgradeStateChangeNotify",
+  "swUpgradeResultNotify",
+  "fwUpgradeStateChangeNotify",
+  "fwUpgradeResultNotify",
+] as const;
+const ownerFlag = z.object({ ownerFlag: optional(z.enum(["true", "false"])) });
+
+const Subscribe = z.object({
+  appId: optional(text(256)),
+  notifyType: z.enum(NOTIFY_TYPES),
+  callbackUrl: z.unknown(), // everything that is wrong with it is one error of its own
+});
+const List = z.object({
+  notifyType: optional(z.enum([...NOTIFY_TYPES, ...MANAGEMENT_TYPES])),
+  pageNo: optional(integer(0, MAX_INTEGER)).default(0),
+  pageSize: optional(integer(1, 1_000)).default(10),
+});
+const DeleteMatching = z.object({
+  notifyType: optional(text(256)),
+  callbackUrl: optional(text(1_024)), // the document says 256, and would leave longer ones undeletable
+  channel: optional(text(32)),
+});
+
+/** 1.7.1, 1.7.3-1.7.6. */
+export function subscriptionRoutes({ call }: Endpoints, subscriptions: SubscriptionService) {
+  return new Hono<AppEnv>()
+    .post(
+      PATH,
+      call("1.7.1", { query: ownerFlag, body: Subscribe, appIdInBody: true }, async ({ application, body }) => {
+        const subscription = await subscriptions.subscribe({
+          appNo: application.no,
+          appId: application.id,
+          notifyType: body.notifyType,
+          callbackUrl: readCallbackUrl(body.callbackUrl),
+        });
+        return { status: 201, json: toResource(subscription) };
+      }),
+    )
+    .get(
+      `${PATH}/:subscriptionId`,
+      call("1.7.3", {}, ({ application, param }) => {
+        const subscription = subscriptions.get(application.no, param("subscriptionId"));
+        return { status: 200, json: toResource(subscription) };
+      }),
+    )
+    .get(
+      PATH,
+      call("1.7.4", { query: List }, ({ application, query: { pageNo, pageSize, ...filter } }) => {
+        const { items, total } = subscriptions.list(application.no, present(filter), pageNo, pageSize);
+        return { status: 200, json: { totalCount: total, pageNo, pageSize, subscriptions: items.map(toResource) } };
+      }),
+    )
+    .delete(
+      `${PATH}/:subscriptionId`,
+      call("1.7.5", {}, async ({ application, param }) => {
+        await subscriptions.delete(application.no, param("subscriptionId"));
+        return undefined;
+      }),
+    )
+    .delete(
+      PATH,
+      call("1.7.6", { query: DeleteMatching }, async ({ application, query }) => {
+        await subscriptions.deleteMatching(application.no, present(query));
+        return undefined;
+      }),
+    );
+}
+
+const MAX_CALLBACK_URL = 1_024;
+
+/** Its form is judged by the service; here only that there is one. */
+function readCallbackUrl(value: unknown): string {
+  if (typeof value !== "string" || value === "") {
+    throw new DomainError("CALLBACK_URL_ILLEGAL", { field: "callbackUrl", reason: "is required, as a string" });
+  }
+  if (value.length > MAX_CALLBACK_URL) {
+    throw new DomainError("CALLBACK_URL_ILLEGAL", { field: "callbackUrl", reason: "is longer than 1024 characters" });
+  }
+  return value;
+}
+
+const toResource = ({ id, notifyType, callbackUrl }: Subscription) => ({ subscriptionId: id, notifyType, callbackUrl });
