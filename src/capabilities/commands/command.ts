@@ -1,0 +1,175 @@
+import type { AppId } from "../applications/application";
+import type { DeviceId, LiveDevice } from "../devices/device";
+
+/** `commandId` of 1.9.1 and `requestId` of 1.9.7: unique within the application, up to 128 characters. */
+export type CommandId = string & { readonly brand: "CommandId" };
+
+export const COMMAND_STATUSES = [
+  "PENDING",
+  "SENT",
+  "DELIVERED",
+  "SUCCESSFUL",
+  "FAILED",
+  "TIMEOUT",
+  "EXPIRED",
+  "CANCELED",
+] as const;
+export type CommandStatus = (typeof COMMAND_STATUSES)[number];
+
+/**
+ * ACK: at least once (QoS 1); acknowledgement and answer are awaited. NOACK: at most once (QoS 0); the command ends as
+ * SENT when it is with the transport, nothing is awaited, and an answer that comes anyway is traced and dropped.
+ */
+export type CommandMode = "ACK" | "NOACK";
+export type CommandParas = Readonly<Record<string, unknown>>;
+
+/** How a command ended: what the device said, or why it never could. */
+export type CommandResult =
+  | { readonly errcode: number; readonly body: CommandParas | undefined }
+  | { readonly reason: CommandFailure };
+export const COMMAND_FAILURES = ["device_unreachable", "connection_lost", "platform_restarted", "no_answer"] as const;
+export type CommandFailure = (typeof COMMAND_FAILURES)[number];
+
+export type Command = {
+  readonly no: number; // internal key; grows with creation
+  readonly id: CommandId;
+  readonly appNo: number; // the application that owns the device
+  readonly appId: AppId;
+  readonly deviceNo: number;
+  readonly deviceId: DeviceId;
+  /** `signal`: sent with 1.9.7. `command`: created with 1.9.1, has a `callbackUrl` or none. */
+  readonly origin: "signal" | "command";
+  readonly serviceId: string;
+  readonly serviceType: string;
+  readonly method: string;
+  readonly paras: CommandParas;
+  readonly mode: CommandMode;
+  /** Addresses of the request; notifications about the command go `to` its `from` (without one: to the application's id). */
+  readonly from: string | undefined;
+  readonly toType: string | undefined;
+  readonly to: string | undefined;
+  readonly callbackUrl: string | undefined;
+  readonly expireTimeS: number | undefined;
+  readonly maxRetransmit: number | undefined;
+  readonly status: CommandStatus;
+  readonly result: CommandResult | undefined;
+  readonly issuedTimes: number;
+  readonly createdAt: number; // ms, as the others
+  readonly sentAt: number | undefined;
+  readonly deliveredAt: number | undefined;
+  /** When the device answered. */
+  readonly executedAt: number | undefined;
+};
+
+/** Body of 1.9.7. */
+export type NewSignal = {
+  readonly deviceId: string;
+  readonly serviceId: string;
+  readonly method: string;
+  readonly paras?: CommandParas | undefined;
+  readonly mode?: CommandMode | undefined; // ACK
+  readonly requestId?: string | undefined; // empty counts as left out
+  readonly from?: string | undefined;
+  readonly toType?: string | undefined; // GATEWAY, the only one there is
+  readonly to?: string | undefined;
+};
+
+/** Body of 1.9.1. The caller has checked `callbackUrl`. */
+export type NewCommand = {
+  readonly deviceId: string;
+  readonly serviceId: string;
+  readonly method: string;
+  readonly paras: CommandParas;
+  readonly callbackUrl?: string | undefined;
+  /** Of no effect for MQTT devices: nothing is cached for them. */
+  readonly expireTimeS?: number | undefined;
+  readonly maxRetransmit?: number | undefined;
+};
+
+export type CommandFilter = {
+  readonly deviceId?: string | undefined;
+  readonly createdAfter?: number | undefined; // ms, exclusive
+  readonly createdBefore?: number | undefined;
+  readonly status?: CommandStatus | undefined;
+  readonly origin?: Command["origin"] | undefined;
+  readonly pageNo: number; // 0 is the first page
+  readonly pageSize: number;
+};
+
+export interface CommandService {
+  /**
+   * 1.9.7. `appId` owns the device. Throws INPUT_INVALID (requestId repeated), RECEIVER_TYPE_UNKNOWN, DEVICE_NOT_FOUND,
+   * SERVICE_NOT_FOUND, COMMAND_NAME_INVALID, COMMAND_MUTED, COMMAND_PARAMETERS_INVALID, DEVICE_OFFLINE, GATEWAY_OFFLINE,
+   * CONGESTED (too many open commands); a refused request leaves no command behind. A device that could not be reached
+   * after all gives status FAILED in the result. Use `signalStatus` for the words of 1.9.7; `sentAt ?? createdAt` is its timestamp.
+   */
+  send(appId: AppId, signal: NewSignal): Promise<Command>;
+  /** 1.9.1. Throws the same; the command is immediate and its mode is ACK. */
+  create(appId: AppId, command: NewCommand): Promise<Command>;
+  /** 1.9.2, newest first. Throws DEVICE_NOT_FOUND, INPUT_INVALID (empty period). */
+  query(appId: AppId, filter: CommandFilter): { items: Command[]; total: number };
+  find(appId: AppId, id: string): Command | undefined;
+
+  /** A device answered (deviceRsp). Resolves when it is on disk, or was refused for good (unknown or closed mid: traced). */
+  answered(device: LiveDevice, mid: number, errcode: number, body: CommandParas | undefined): Promise<void>;
+  /**
+   * The device acknowledged a message of a session that was resumed after a restart: the `delivered` callback of then is
+   * gone. Calling it for one that is known as delivered changes nothing. `deviceNo` has the connection.
+   */
+  delivered(deviceNo: number, mid: number): Promise<void>;
+  /** The last connection of a device is gone. Commands that no kept session holds (`DeviceLink.holdsCommand`) have failed. */
+  connectionLost(deviceNo: number): Promise<void>;
+  /** Once at start, before devices can connect: ends what the last run left open. */
+  recover(): Promise<void>;
+}
+
+export function signalStatus({ status }: Pick<Command, "status">): "sent" | "delivered" | "failed" {
+  switch (status) {
+    case "PENDING":
+    case "SENT":
+      return "sent";
+    case "DELIVERED":
+    case "SUCCESSFUL":
+      return "delivered";
+    case "FAILED":
+    case "TIMEOUT":
+    case "EXPIRED":
+    case "CANCELED":
+      return "failed";
+    default:
+      return status satisfies never;
+  }
+}
+
+/**
+ * Emitted inside the transaction of the change, in the order of the changes; `command` is as it is after the change.
+ * messageConfirm: sent, delivered, answered (`executed`). commandRsp: answered. Command's own callback address
+ * (1.8.12): delivered, answered, failed with `command.status`; sent only for cached ones (none with MQTT).
+ */
+export type CommandEvents = {
+  commandSent: { command: Command; at: number };
+  commandDelivered: { command: Command; at: number };
+  commandAnswered: { command: Command; at: number; errcode: number; body: CommandParas | undefined };
+  /** It ended without an answer of the device. */
+  commandFailed: { command: Command; at: number; reason: CommandFailure };
+};
+
+export type CommandSettings = {
+  /** How long an answer is awaited. Then a command that was not acknowledged has failed; `mid` is free again. */
+  readonly answerTimeoutMs: number;
+  /** Commands a connection (a gateway with all its sub-devices) may have open; more are refused with CONGESTED. At most 65535. */
+  readonly maxOpenPerDevice: number;
+  /** How long ended commands can be queried. */
+  readonly keepMs: number;
+  /** How often answers that did not come and old commands are looked for. */
+  readonly sweepIntervalMs: number;
+  /** Commands touched in one transaction of a sweep, so that it never stalls the loop. */
+  readonly sweepBatch: number;
+};
+export const COMMAND_DEFAULTS: CommandSettings = {
+  answerTimeoutMs: 24 * 3_600_000,
+  maxOpenPerDevice: 1_000,
+  keepMs: 7 * 24 * 3_600_000,
+  sweepIntervalMs: 10_000,
+  sweepBatch: 500,
+};
