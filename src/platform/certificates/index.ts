@@ -1,0 +1,4 @@
+export { type CaCertificates, parseCaCertificates } from "./ca-certificates";
+export type { OwnFiles } from "./own-files";
+export { CertificateError } from "./pem";
+export { loadServerTls, type ServerTls, type TlsOptions } from "./server-tls";
