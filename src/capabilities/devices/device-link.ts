@@ -14,6 +14,11 @@ export interface DeviceLink {
   sendCommand(deviceNo: number, command: DownlinkCommand, delivered: () => void): Promise<"sent" | "unreachable">;
   /** Closes the connection of a device that was deleted, frozen out or given new credentials. */
   disconnect(deviceNo: number, reason: string): void;
+  /**
+   * Does a session that outlives the connection (and a restart) hold this command, so that it is sent again? Left out: no.
+   * Its acknowledgement after a restart goes to `CommandService.delivered`.
+   */
+  holdsCommand?(deviceNo: number, mid: number): boolean;
 }
 
 export type DownlinkCommand = {
@@ -23,4 +28,6 @@ export type DownlinkCommand = {
   readonly paras: Readonly<Record<string, unknown>>;
   /** The device itself, or a sub-device behind it, is addressed. */
   readonly deviceId: string;
+  /** QoS 0, CoAP NON: no acknowledgement, nothing is kept for resending. Left out: at least once. */
+  readonly atMostOnce?: boolean;
 };
