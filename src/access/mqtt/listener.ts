@@ -1,0 +1,171 @@
+import type { Database } from "bun:sqlite";
+import type { DeviceEvents } from "../../capabilities/devices/device";
+import type { DeviceLink } from "../../capabilities/devices/device-link";
+import type { TraceSink } from "../../capabilities/devices/trace-sink";
+import type { Ingest } from "../../capabilities/telemetry/report";
+import type { Clock } from "../../platform/clock";
+import type { Listenable } from "../../platform/events";
+import type { Log } from "../../platform/log";
+import type { Metrics } from "../../platform/metrics";
+import type { Transactor } from "../../platform/storage/group-commit";
+import { CONNACK, MqttProtocolError } from "../../wire/mqtt";
+import { Connection, PAUSE, type Protocol } from "./connection";
+import { createHub } from "./create-hub";
+import { mqttDeviceLink } from "./device-link";
+import { endConnection } from "./end-connection";
+import { refuse } from "./handle-connect";
+import { handlePackets } from "./handle-packets";
+import type { Hub } from "./hub";
+import type { MqttCommands, MqttDevices } from "./ports";
+import type { MqttSettings } from "./settings";
+import { connectThrottle } from "./throttles";
+import { listenTcp, type SocketEvents, type TlsFiles, type TransportListener } from "./transport";
+
+export type MqttAddress = { readonly hostname: string; readonly port: number };
+export type MqttListenerOptions = {
+  /** At least one of the two. */
+  readonly mqtt?: MqttAddress | undefined;
+  readonly mqtts?: (MqttAddress & TlsFiles) | undefined;
+  readonly devices: MqttDevices;
+  readonly deviceEvents: Listenable<DeviceEvents>;
+  readonly ingest: Ingest;
+  readonly commands: MqttCommands;
+  readonly trace: TraceSink;
+  /** registry.db, and telemetry.db for reading. */
+  readonly registry: Database;
+  readonly telemetry: Database;
+  readonly transactor: Transactor;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly settings: MqttSettings;
+};
+
+export type MqttListener = {
+  readonly mqtt: MqttAddress | undefined;
+  readonly mqtts: MqttAddress | undefined;
+  readonly deviceLink: DeviceLink;
+  /** Accepts no more, lets what is on its way to the disk be acknowledged, then closes all connections. */
+  stop(): Promise<void>;
+};
+
+/** MQTT 3.1.1 for devices (device-mqtt.json). Resolves when the sockets are open; throws when an address is taken. */
+export async function startMqttListener(options: MqttListenerOptions): Promise<MqttListener> {
+  const { clock, settings, ingest, deviceEvents } = options;
+  const hub = createHub(options, readable);
+  await hub.sessions.start();
+  const throttle = connectThrottle(clock, settings.connectsPerSecondPerAddress, settings.connectBurstPerAddress);
+  deviceEvents.on("deviceDeleted", ({ device }) => hub.sessions.forgetDevice(device.no));
+  ingest.onDrain(() => resumeCongested(hub));
+
+  function eventsFor(protocol: Protocol): SocketEvents<Connection> {
+    return {
+      accepted(socket) {
+        const { remoteAddress } = socket;
+        const reason = reasonToTurnAway(remoteAddress);
+        if (reason !== undefined) {
+          hub.counters.turnedAway(protocol, reason);
+          return undefined;
+        }
+        const connection = new Connection(socket, protocol, hub);
+        connection.remoteAddress = remoteAddress;
+        hub.connections.add(connection);
+        hub.deadlines.set(connection, settings.connectTimeoutMs);
+        return connection;
+      },
+      data(connection, chunk) {
+        hub.counters.bytesIn[protocol].add(chunk.length);
+        connection.reader.push(chunk);
+        readable(connection);
+      },
+      drained: (connection) => connection.drained(),
+      closed: (connection) => endConnection(hub, connection, { kind: "client_closed" }),
+    };
+  }
+
+  function reasonToTurnAway(address: string): string | undefined {
+    if (hub.isStopping) return "stopping";
+    if (hub.connections.size - hub.byDevice.size >= settings.maxHalfOpen) return "half_open_limit";
+    return throttle.admit(address) ? undefined : "rate_limit";
+  }
+
+  function readable(connection: Connection): void {
+    try {
+      const end = handlePackets(hub, connection);
+      if (end) endConnection(hub, connection, end);
+    } catch (error) {
+      endBroken(connection, error);
+    }
+  }
+
+  function endBroken(connection: Connection, error: unknown): void {
+    if (!(error instanceof MqttProtocolError)) {
+      hub.log.error("mqtt_fault", { deviceId: connection.device?.id, error });
+      endConnection(hub, connection, { kind: "fault" });
+      return;
+    }
+    // [MQTT-3.1.2-2] The one violation with an answer: MQTT 5 clients fall back when they hear it.
+    if (error.reason === "protocol_level" && connection.state === "handshake") {
+      hub.counters.violation(connection.protocol, error.reason);
+      refuse(hub, connection, CONNACK.unacceptableProtocolVersion, error.reason);
+      return;
+    }
+    endConnection(hub, connection, { kind: "violation", violation: error.reason, detail: error.message });
+  }
+
+  const opened: TransportListener[] = [];
+  const listen = (protocol: Protocol, address: (MqttAddress & Partial<TlsFiles>) | undefined) => {
+    if (!address) return undefined;
+    const { hostname, port, key, cert } = address;
+    const tls = key !== undefined && cert !== undefined ? { key, cert } : undefined;
+    const listener = listenTcp({ hostname, port, tls, events: eventsFor(protocol) });
+    opened.push(listener);
+    return { hostname: listener.hostname, port: listener.port };
+  };
+
+  let mqtt: MqttAddress | undefined;
+  let mqtts: MqttAddress | undefined;
+  try {
+    mqtt = listen("mqtt", options.mqtt);
+    mqtts = listen("mqtts", options.mqtts);
+  } catch (error) {
+    for (const listener of opened) listener.stop();
+    hub.deadlines.stop();
+    hub.sessions.stop();
+    throw error;
+  }
+
+  return {
+    mqtt,
+    mqtts,
+    deviceLink: mqttDeviceLink(hub),
+    async stop() {
+      hub.isStopping = true;
+      for (const listener of opened) listener.stop();
+      for (const connection of hub.connections) connection.pause(PAUSE.stopping);
+      await committed(hub);
+      hub.sessions.stop();
+      for (const connection of [...hub.connections]) endConnection(hub, connection, { kind: "server_stop" });
+      hub.deadlines.stop();
+    },
+  };
+}
+
+/** The store has caught up: those that were held back go on, unless the first of them fill it again. */
+function resumeCongested(hub: Hub): void {
+  for (const connection of [...hub.congested]) {
+    if (hub.ingest.congested) return;
+    hub.congested.delete(connection);
+    connection.resume(PAUSE.congested);
+  }
+}
+
+/** Resolves when every message that was received is answered, or the grace time is over. */
+async function committed(hub: Hub): Promise<void> {
+  const { clock, settings } = hub;
+  const deadline = clock.monotonic() + settings.stopGraceMs;
+  const never = new AbortController().signal;
+  const isBusy = () => [...hub.connections].some((connection) => connection.uncommitted > 0);
+  while (isBusy() && clock.monotonic() < deadline) await clock.sleep(STOP_POLL_MS, never);
+}
+const STOP_POLL_MS = 10;

@@ -1,0 +1,66 @@
+/** The topics of a device (device-mqtt.json `topics`, platform.md 3) as text; who may use them is decided elsewhere. */
+import { hasWildcard, matches } from "../../wire/mqtt";
+
+const DEVICES = "/huawei/v1/devices/";
+const CUSTOM = "$oc/devices/";
+const CUSTOM_MIDDLE = "/user/";
+
+export const dataTopic = (id: string) => `${DEVICES}${id}/data/json`;
+export const commandTopic = (id: string) => `${DEVICES}${id}/command/json`;
+
+export type PublishTopic =
+  | { readonly kind: "data"; readonly id: string; readonly codecMode: "json" | "binary" }
+  | { readonly kind: "custom"; readonly id: string; readonly name: string };
+
+/** What a device may publish to at all; undefined for every other topic. */
+export function parsePublishTopic(topic: string): PublishTopic | undefined {
+  if (topic.startsWith(DEVICES)) {
+    for (const codecMode of ["json", "binary"] as const) {
+      const tail = `/data/${codecMode}`;
+      const id = topic.slice(DEVICES.length, -tail.length);
+      if (topic.endsWith(tail) && id.length > 0) return { kind: "data", id, codecMode };
+    }
+    return undefined;
+  }
+  return parseCustom(topic);
+}
+
+function parseCustom(topic: string): Extract<PublishTopic, { kind: "custom" }> | undefined {
+  if (!topic.startsWith(CUSTOM)) return undefined;
+  const middle = topic.indexOf(CUSTOM_MIDDLE, CUSTOM.length);
+  if (middle <= CUSTOM.length) return undefined;
+  return { kind: "custom", id: topic.slice(CUSTOM.length, middle), name: topic.slice(middle + CUSTOM_MIDDLE.length) };
+}
+
+/**
+ * Whose topics a filter reaches: only filters that name one device literally and hold wildcards, if any, behind it.
+ * Undefined: it would reach topics of several devices, or none that exist.
+ */
+export type FilterScope =
+  | { readonly kind: "device"; readonly id: string }
+  | { readonly kind: "custom"; readonly id: string; readonly name: string };
+
+export function parseFilter(filter: string): FilterScope | undefined {
+  const custom = parseCustom(filter);
+  if (custom) return hasWildcard(custom.id) ? undefined : custom;
+  if (!filter.startsWith(DEVICES)) return undefined;
+  const rest = filter.slice(DEVICES.length);
+  // A node id may have slashes in it, so the known endings are looked for first.
+  const end = firstFound(rest, ["/command/", "/data/", "/#", "/+"]);
+  if (end === undefined || end === 0) return undefined;
+  const id = rest.slice(0, end);
+  return hasWildcard(id) ? undefined : { kind: "device", id };
+}
+
+function firstFound(text: string, parts: readonly string[]): number | undefined {
+  for (const part of parts) {
+    const at = text.indexOf(part);
+    if (at !== -1) return at;
+  }
+  return undefined;
+}
+
+/** Whether a filter behind `user/` stays within the custom topics that may be subscribed to. */
+export function reachesCustomTopic(name: string, allowed: readonly string[]): boolean {
+  return allowed.some((defined) => defined === name || matches(name, defined) || matches(defined, name));
+}
