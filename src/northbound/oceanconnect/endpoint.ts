@@ -1,25 +1,19 @@
 import type { Context, Handler } from "hono";
-import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { type ZodType, z } from "zod";
 import type { AccessTokens, AppId, Application, ApplicationService } from "../../capabilities/applications/application";
 import { DomainError } from "../../platform/domain-error";
-import type { AppEnv } from "../http/app-env";
 import { type BodyLimits, parseWith, readJson } from "../http/json-body";
 import { parseQuery } from "../http/query";
+import type { FrontEnv } from "../http/request-env";
 import { type ErrorKey, errorRow, type Section } from "./errors";
 
 export type EndpointPorts = {
   readonly tokens: Pick<AccessTokens, "authorize">;
   readonly applications: Pick<ApplicationService, "find">;
-  /** Our fault: to be logged with its stack. The caller is told nothing of it. */
-  readonly reportFault: (
-    error: unknown,
-    request: { method: string; path: string; requestId: string | undefined },
-  ) => void;
   readonly bodyLimits: BodyLimits;
 };
 
-type Ctx = Context<AppEnv>;
+type Ctx = Context<FrontEnv>;
 export type Call<Q, B> = {
   /** Whose resources are meant. */
   readonly application: Application;
@@ -37,11 +31,12 @@ type Shape<Q, B> = {
   readonly appIdInBody?: boolean;
 };
 
+const JSON_HEADERS = { "Content-Type": "application/json; charset=UTF-8" };
 const NO_QUERY = z.object({});
 const BEARER = /^Bearer +(\S+) *$/i; // clients that join tokenType and the token send one blank or two
 
 /** One place for what every call has in common, in this order: caller, application, parameters, work, answer or error. */
-export function endpoints({ tokens, applications, reportFault, bodyLimits }: EndpointPorts) {
+export function endpoints({ tokens, applications, bodyLimits }: EndpointPorts) {
   async function authenticate(c: Ctx): Promise<Application> {
     const appKey = c.req.header("app_key");
     if (!appKey) throw new DomainError("APP_KEY_MISSING", { header: "app_key" });
@@ -57,18 +52,14 @@ export function endpoints({ tokens, applications, reportFault, bodyLimits }: End
   }
 
   function fail(c: Ctx, section: Section, error: unknown, namedApp: boolean): Response {
-    const key = keyOf(error, namedApp);
-    if (key === "INTERNAL") {
-      reportFault(error, { method: c.req.method, path: c.req.path, requestId: c.get("requestId") });
-    }
-    const { status, code, desc } = errorRow(section, key);
-    const detail = error instanceof DomainError && Object.keys(error.details).length > 0 ? error.details : undefined;
-    return json(c, status, { error_code: code, error_desc: desc, error_detail: detail });
+    const { status, body, isFault } = errorBody(section, error, namedApp);
+    if (isFault) c.env.reportFault(error); // logged with its stack; the caller is told nothing of it
+    return c.body(body, status, JSON_HEADERS);
   }
 
   return {
     /** A call that needs no token. */
-    open(section: Section, handle: (request: Request) => Promise<Answer> | Answer): Handler<AppEnv> {
+    open(section: Section, handle: (request: Request) => Promise<Answer> | Answer): Handler<FrontEnv> {
       return async (c) => {
         try {
           return draw(c, await handle(c.req.raw));
@@ -83,12 +74,13 @@ export function endpoints({ tokens, applications, reportFault, bodyLimits }: End
       section: Section,
       { query: querySchema, body: bodySchema, appIdInBody = false }: Shape<Q, B>,
       handle: (call: Call<Q, B>) => Promise<Answer> | Answer,
-    ): Handler<AppEnv> {
+    ): Handler<FrontEnv> {
       const names: ReadonlySet<string> = new Set(["appId", ...Object.keys((querySchema ?? NO_QUERY).shape)]);
       return async (c) => {
         let namedApp = false;
         try {
           const application = await authenticate(c);
+          c.env.caller = application.id;
           const rawQuery = parseQuery(c.req.url, names);
           requireOwn(application, rawQuery.appId);
           namedApp = rawQuery.appId !== undefined;
@@ -114,13 +106,19 @@ function appIdOf(body: unknown): string | undefined {
   return typeof appId === "string" && appId !== "" ? appId : undefined;
 }
 
+/** The dialect's words for what was thrown. `error_detail` is ours, for people: what is wrong, and where. */
+export function errorBody(section: Section, error: unknown, namedApp: boolean) {
+  const key = keyOf(error, namedApp);
+  const { status, code, desc } = errorRow(section, key);
+  const detail = error instanceof DomainError && Object.keys(error.details).length > 0 ? error.details : undefined;
+  const body = JSON.stringify({ error_code: code, error_desc: desc, error_detail: detail });
+  return { status, body, isFault: key === "INTERNAL" };
+}
+
 function keyOf(error: unknown, namedApp: boolean): ErrorKey {
   if (!(error instanceof DomainError)) return "INTERNAL";
   return error.code === "DEVICE_NOT_FOUND" && namedApp ? "DEVICE_NOT_FOUND_IN_NAMED_APP" : error.code;
 }
 
 const draw = (c: Ctx, answer: Answer): Response =>
-  answer === undefined ? c.body(null, 204) : json(c, answer.status, answer.json);
-
-const json = (c: Ctx, status: ContentfulStatusCode, body: unknown): Response =>
-  c.body(JSON.stringify(body), status, { "Content-Type": "application/json; charset=UTF-8" });
+  answer === undefined ? c.body(null, 204) : c.body(JSON.stringify(answer.json), answer.status, JSON_HEADERS);

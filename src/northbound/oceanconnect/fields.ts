@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { DomainError } from "../../platform/domain-error";
 import { parseUtcTime } from "../../platform/utc-time";
 
 /** `String(min-max)` of the document. Lone surrogates are refused: they cannot be stored and given back as they were. */
@@ -50,4 +51,18 @@ export type Present<T> = { [K in keyof T as undefined extends T[K] ? never : K]:
 };
 export function present<T extends object>(fields: T): Present<T> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Present<T>;
+}
+
+/**
+ * Both ends belong to the period. The texts have whole seconds, so the last one reaches to its end: what is shown with
+ * the time `endTime` is found with it. Throws INPUT_INVALID when it ends before it starts.
+ */
+export function periodOf(
+  startTime: number | undefined,
+  endTime: number | undefined,
+): { fromMs: number | undefined; toMs: number | undefined } {
+  if (startTime !== undefined && endTime !== undefined && endTime < startTime) {
+    throw new DomainError("INPUT_INVALID", { issues: [{ field: "endTime", reason: "is before startTime" }] });
+  }
+  return { fromMs: startTime, toMs: endTime === undefined ? undefined : endTime + 999 };
 }

@@ -1,9 +1,9 @@
 import { Hono } from "hono";
 import { z } from "zod";
 import type { AccessTokens, Tokens } from "../../capabilities/applications/application";
-import type { AppEnv } from "../http/app-env";
 import { readFormOrJson } from "../http/form-body";
 import { type BodyLimits, parseWith } from "../http/json-body";
+import type { FrontEnv } from "../http/request-env";
 import type { Answer, Endpoints } from "./endpoint";
 import { text } from "./fields";
 
@@ -18,7 +18,7 @@ export function loginRoutes(
   tokens: Pick<AccessTokens, "login" | "refresh">,
   bodyLimits: BodyLimits,
 ) {
-  return new Hono<AppEnv>()
+  return new Hono<FrontEnv>()
     .post(
       "/iocm/app/sec/v1.1.0/login",
       endpoints.open("1.4.1", async (request) => {

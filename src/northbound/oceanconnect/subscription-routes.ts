@@ -3,7 +3,7 @@ import { z } from "zod";
 import { NOTIFY_TYPES } from "../../capabilities/subscriptions/notification";
 import type { Subscription, SubscriptionService } from "../../capabilities/subscriptions/subscription";
 import { DomainError } from "../../platform/domain-error";
-import type { AppEnv } from "../http/app-env";
+import type { FrontEnv } from "../http/request-env";
 import type { Endpoints } from "./endpoint";
 import { integer, MAX_INTEGER, optional, present, text } from "./fields";
 
@@ -20,7 +20,7 @@ const ownerFlag = z.object({ ownerFlag: optional(z.enum(["true", "false"])) });
 const Subscribe = z.object({
   appId: optional(text(256)),
   notifyType: z.enum(NOTIFY_TYPES),
-  callbackUrl: z.unknown(), // everything that is wrong with it is one error of its own
+  callbackUrl: z.unknown().optional(), // everything that is wrong with it is one error of its own
 });
 const List = z.object({
   notifyType: optional(z.enum([...NOTIFY_TYPES, ...MANAGEMENT_TYPES])),
@@ -35,7 +35,7 @@ const DeleteMatching = z.object({
 
 /** 1.7.1, 1.7.3-1.7.6. */
 export function subscriptionRoutes({ call }: Endpoints, subscriptions: SubscriptionService) {
-  return new Hono<AppEnv>()
+  return new Hono<FrontEnv>()
     .post(
       PATH,
       call("1.7.1", { query: ownerFlag, body: Subscribe, appIdInBody: true }, async ({ application, body }) => {

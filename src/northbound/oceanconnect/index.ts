@@ -1,0 +1,97 @@
+import { Hono } from "hono";
+import type { AccessTokens, ApplicationService } from "../../capabilities/applications/application";
+import type { CommandService } from "../../capabilities/commands/command";
+import type { DeviceService } from "../../capabilities/devices/device-service";
+import type { ProductService } from "../../capabilities/products/product";
+import type { ReportedShadow } from "../../capabilities/shadow/reported-shadow";
+import type { SubscriptionService } from "../../capabilities/subscriptions/subscription";
+import type { History } from "../../capabilities/telemetry/history";
+import { DomainError } from "../../platform/domain-error";
+import type { Mount } from "../http/http-front";
+import { BODY_LIMITS, type BodyLimits } from "../http/json-body";
+import type { FrontEnv } from "../http/request-env";
+import { commandRoutes } from "./command-routes";
+import { dataRoutes } from "./data-routes";
+import { deviceQueryRoutes } from "./device-query-routes";
+import { deviceRoutes } from "./device-routes";
+import { endpoints, errorBody } from "./endpoint";
+import { loginRoutes } from "./login-routes";
+import { registrationRoutes } from "./registration-routes";
+import { subscriptionRoutes } from "./subscription-routes";
+
+export { notificationRenderer } from "./notifications";
+
+export type OceanConnectSettings = {
+  readonly body: BodyLimits;
+  /** 1.6.5 answers for so many devices at once, and asks for a narrower query beyond. */
+  readonly maxCapabilityDevices: number;
+  /** 1.6.3 by gatewayId looks through so many devices, and asks for a narrower query beyond. */
+  readonly maxHistoryDevices: number;
+};
+export const OCEANCONNECT_DEFAULTS: OceanConnectSettings = {
+  body: BODY_LIMITS,
+  maxCapabilityDevices: 1_000,
+  maxHistoryDevices: 10_000,
+};
+
+export type OceanConnectPorts = {
+  readonly tokens: AccessTokens;
+  readonly applications: Pick<ApplicationService, "find">;
+  readonly products: Pick<ProductService, "compiled">;
+  readonly devices: DeviceService;
+  readonly subscriptions: SubscriptionService;
+  readonly commands: Pick<CommandService, "send" | "create" | "query">;
+  readonly history: Pick<History, "page">;
+  readonly shadow: ReportedShadow;
+  readonly settings?: OceanConnectSettings;
+};
+
+/** The vendor's application API (reference v12): everything below `/iocm` and `/iodm`. */
+export function oceanConnect({ settings = OCEANCONNECT_DEFAULTS, ...ports }: OceanConnectPorts): Hono<FrontEnv> {
+  const { tokens, applications, devices, subscriptions, commands } = ports;
+  const bodyLimits = settings.body;
+  const calls = endpoints({ tokens, applications, bodyLimits });
+  const app = new Hono<FrontEnv>()
+    .route("/", loginRoutes(calls, tokens, bodyLimits))
+    .route("/", registrationRoutes(calls, devices))
+    .route("/", deviceRoutes(calls, devices))
+    .route("/", deviceQueryRoutes(calls, { ...ports, ...settings }))
+    .route("/", dataRoutes(calls, { ...ports, ...settings }))
+    .route("/", subscriptionRoutes(calls, subscriptions))
+    .route("/", commandRoutes(calls, commands));
+  return refuseTheRest(app, calls);
+}
+
+/** A known path with another method, and every unknown path, are answered in the dialect's form too. */
+function refuseTheRest(app: Hono<FrontEnv>, { open }: ReturnType<typeof endpoints>): Hono<FrontEnv> {
+  const methods = new Map<string, Set<string>>();
+  for (const { path, method } of app.routes) methods.set(path, (methods.get(path) ?? new Set()).add(method));
+  for (const [path, allowed] of methods) {
+    const allow = [...allowed].join(", ");
+    const refuse = open("none", () => {
+      throw new DomainError("METHOD_NOT_ALLOWED", { allowed: allow });
+    });
+    app.all(path, async (c, next) => {
+      const response = await refuse(c, next);
+      response?.headers.set("Allow", allow);
+      return response;
+    });
+  }
+  const unknown = open("none", ({ url }) => {
+    throw new DomainError("NOT_FOUND", { path: new URL(url).pathname.slice(0, 200) });
+  });
+  return app.all("/*", unknown);
+}
+
+/** For the HTTP front. */
+export function oceanConnectMount(app: Hono<FrontEnv>): Mount {
+  return {
+    name: "oceanconnect",
+    prefixes: ["iocm", "iodm"],
+    fetch: (request, env) => app.fetch(request, env),
+    fail: (error) => {
+      const { status, body } = errorBody("none", error, false);
+      return new Response(body, { status, headers: { "Content-Type": "application/json; charset=UTF-8" } });
+    },
+  };
+}

@@ -1,0 +1,204 @@
+import { mock } from "bun:test";
+import type { AccessTokens, ApplicationService } from "../../../capabilities/applications/application";
+import type { Command, CommandId, CommandService } from "../../../capabilities/commands/command";
+import type { DeviceService } from "../../../capabilities/devices/device-service";
+import type { CompiledProduct, ProductService } from "../../../capabilities/products/product";
+import type { ReportedShadow } from "../../../capabilities/shadow/reported-shadow";
+import type {
+  Subscription,
+  SubscriptionId,
+  SubscriptionService,
+} from "../../../capabilities/subscriptions/subscription";
+import type { History } from "../../../capabilities/telemetry/history";
+import { DomainError, type DomainErrorCode } from "../../../platform/domain-error";
+import type { RequestEnv } from "../../http/request-env";
+import { OCEANCONNECT_DEFAULTS, type OceanConnectSettings, oceanConnect } from "..";
+import { application, CREATED_AT, device, otherApplication, product } from "./samples";
+
+export const AUTHORIZED = { app_key: application.id, authorization: "Bearer good" };
+
+export const command: Command = {
+  no: 1,
+  id: "c1" as CommandId,
+  appNo: application.no,
+  appId: application.id,
+  deviceNo: device.no,
+  deviceId: device.id,
+  origin: "command",
+  serviceId: "Battery",
+  serviceType: "BatteryType",
+  method: "SET",
+  paras: { mode: "ECO" },
+  mode: "ACK",
+  from: undefined,
+  toType: undefined,
+  to: undefined,
+  callbackUrl: undefined,
+  expireTimeS: undefined,
+  maxRetransmit: undefined,
+  status: "SENT",
+  result: undefined,
+  issuedTimes: 1,
+  createdAt: CREATED_AT,
+  sentAt: CREATED_AT + 1_000,
+  deliveredAt: undefined,
+  executedAt: undefined,
+};
+export const subscription: Subscription = {
+  no: 1,
+  id: "s1" as SubscriptionId,
+  appNo: application.no,
+  appId: application.id,
+  ownerAppNo: application.no,
+  notifyType: "deviceDataChanged",
+  callbackUrl: "http://h:9/x",
+  channel: "HTTP",
+  createdAt: CREATED_AT,
+};
+const compiled: CompiledProduct = {
+  product,
+  passThrough: false,
+  services: new Map([
+    [
+      "Battery",
+      { serviceId: "Battery", serviceType: "BatteryType", checkReport: () => undefined, commands: new Map() },
+    ],
+  ]),
+};
+
+function ports() {
+  const tokens = {
+    login: mock<AccessTokens["login"]>(async () => ({ accessToken: "a", refreshToken: "r", expiresInS: 3_600 })),
+    refresh: mock<AccessTokens["refresh"]>(async () => ({ accessToken: "a2", refreshToken: "r2", expiresInS: 3_600 })),
+    authorize: mock<AccessTokens["authorize"]>(async (appId, token) => {
+      if (appId === application.id && token === "good") return application;
+      throw new DomainError("TOKEN_INVALID");
+    }),
+  } satisfies AccessTokens;
+  const devices = {
+    register: mock<DeviceService["register"]>(async (_appId, { credentials }) => ({
+      device,
+      secret: ("secret" in credentials && credentials.secret) || "0123456789abcdef0123",
+      psk: "00ff",
+      verifyCode: undefined,
+      timeoutS: 0,
+    })),
+    find: mock<DeviceService["find"]>((appId, id) => (appId === device.appId && id === device.id ? device : undefined)),
+    get: mock<DeviceService["get"]>((appId, id) => {
+      if (appId === device.appId && id === device.id) return device;
+      throw new DomainError("DEVICE_NOT_FOUND");
+    }),
+    list: mock<DeviceService["list"]>(() => ({ items: [device], total: 1 })),
+    behindGateway: mock<DeviceService["behindGateway"]>((_appId, id) => (id === device.id ? [device] : [])),
+    modify: mock<DeviceService["modify"]>(async () => device),
+    refreshCredentials: mock<DeviceService["refreshCredentials"]>(async (_no, input) => ({
+      device,
+      verifyCode: input.verifyCode ?? "made",
+      timeoutS: input.timeoutS ?? 180,
+    })),
+    delete: mock<DeviceService["delete"]>(async () => {}),
+  };
+  return {
+    tokens,
+    devices,
+    applications: {
+      find: mock<ApplicationService["find"]>((id) => [application, otherApplication].find((it) => it.id === id)),
+    },
+    products: {
+      compiled: mock<ProductService["compiled"]>((no) => (no === product.no ? compiled : undefined)),
+    },
+    subscriptions: {
+      subscribe: mock<SubscriptionService["subscribe"]>(async () => subscription),
+      get: mock<SubscriptionService["get"]>((_appNo, id) => {
+        if (id === subscription.id) return subscription;
+        throw new DomainError("SUBSCRIPTION_NOT_FOUND");
+      }),
+      list: mock<SubscriptionService["list"]>(() => ({ items: [subscription], total: 1 })),
+      delete: mock<SubscriptionService["delete"]>(async () => {}),
+      deleteMatching: mock<SubscriptionService["deleteMatching"]>(async () => 1),
+    },
+    commands: {
+      send: mock<CommandService["send"]>(async (_appId, { requestId }) => ({
+        ...command,
+        id: (requestId || "made") as CommandId,
+      })),
+      create: mock<CommandService["create"]>(async () => command),
+      query: mock<CommandService["query"]>(() => ({ items: [command], total: 1 })),
+    },
+    history: {
+      page: mock<History["page"]>(async () => ({
+        items: [{ deviceNo: device.no, serviceId: "Battery", timestampMs: CREATED_AT, data: { level: 7 } }],
+        total: 1,
+      })),
+    },
+    shadow: {
+      of: mock<ReportedShadow["of"]>(() => [reported]),
+      ofMany: mock<ReportedShadow["ofMany"]>(() => new Map([[device.no, [reported]]])),
+    },
+  };
+}
+const reported = { serviceId: "Battery", reported: { level: 7 }, eventTimeMs: CREATED_AT, olderTimesMs: {} };
+
+/** The dialect over ports that record their calls. `effects` counts the calls that change something. */
+export function harness(settings: Partial<OceanConnectSettings> = {}) {
+  const fakes = ports();
+  const faults: unknown[] = [];
+  const env: RequestEnv = {
+    requestId: "test-request",
+    peer: undefined,
+    caller: undefined,
+    reportFault: (error) => faults.push(error),
+  };
+  const { devices, subscriptions, commands } = fakes;
+  const app = oceanConnect({
+    ...fakes,
+    devices: devices as unknown as DeviceService, // what the dialect calls is there; the rest would throw
+    settings: { ...OCEANCONNECT_DEFAULTS, ...settings },
+  });
+
+  async function call(method: string, path: string, body?: unknown, headers: Record<string, string> = AUTHORIZED) {
+    const text = typeof body === "string" || body instanceof Uint8Array ? body : JSON.stringify(body);
+    const response = await app.request(
+      path,
+      {
+        method,
+        headers: { "content-type": "application/json", ...headers },
+        ...(body === undefined ? {} : { body: text as string }),
+      },
+      env,
+    );
+    const answer = await response.text();
+    return {
+      status: response.status,
+      type: response.headers.get("content-type"),
+      headers: response.headers,
+      text: answer,
+      json: answer === "" ? undefined : JSON.parse(answer),
+    };
+  }
+  return {
+    app,
+    env,
+    faults,
+    ...fakes,
+    call,
+    effects: () =>
+      [
+        devices.register,
+        devices.modify,
+        devices.refreshCredentials,
+        devices.delete,
+        subscriptions.subscribe,
+        subscriptions.delete,
+        subscriptions.deleteMatching,
+        commands.send,
+        commands.create,
+      ].reduce((sum, { mock: { calls } }) => sum + calls.length, 0),
+  };
+}
+
+export const failing =
+  (code: DomainErrorCode, details: Record<string, unknown> = {}) =>
+  () => {
+    throw new DomainError(code, details);
+  };

@@ -1,0 +1,58 @@
+import type { Section } from "../errors";
+
+export type Sample = { readonly method: string; readonly path: string; readonly body?: Record<string, unknown> };
+
+/** A right request of every endpoint that needs a token. */
+export const REQUESTS: Record<Exclude<Section, "1.4.1" | "1.4.2" | "none">, Sample> = {
+  "1.5.2": {
+    method: "POST",
+    path: "/iocm/app/reg/v2.0.0/deviceCredentials",
+    body: { deviceInfo: { nodeId: "node-1", name: "Meter 1" }, mqttConnect: true, productId: "p1" },
+  },
+  "1.5.3": {
+    method: "PUT",
+    path: "/iocm/app/reg/v1.1.0/deviceCredentials/p1_node-1",
+    body: { nodeId: "node-2", timeout: 300, verifyCode: "AE10" },
+  },
+  "1.5.4": { method: "PUT", path: "/iocm/app/dm/v1.4.0/devices/p1_node-1", body: { name: "New" } },
+  "1.5.5": { method: "DELETE", path: "/iocm/app/dm/v1.4.0/devices/p1_node-1" },
+  "1.5.7": { method: "GET", path: "/iocm/app/reg/v1.1.0/deviceCredentials/p1_node-1" },
+  "1.5.9": { method: "GET", path: "/iocm/app/shadow/v1.5.0/devices/p1_node-1" },
+  "1.6.1": { method: "GET", path: "/iocm/app/dm/v1.4.0/devices/p1_node-1" },
+  "1.6.2": { method: "GET", path: "/iocm/app/dm/v1.4.0/devices?pageNo=0" },
+  "1.6.3": { method: "GET", path: "/iocm/app/data/v1.2.0/deviceDataHistory?deviceId=p1_node-1" },
+  "1.6.5": { method: "GET", path: "/iocm/app/data/v1.1.0/deviceCapabilities?deviceId=p1_node-1" },
+  "1.7.1": {
+    method: "POST",
+    path: "/iocm/app/sub/v1.2.0/subscriptions",
+    body: { notifyType: "deviceDataChanged", callbackUrl: "http://h:9/x" },
+  },
+  "1.7.3": { method: "GET", path: "/iocm/app/sub/v1.2.0/subscriptions/s1" },
+  "1.7.4": { method: "GET", path: "/iocm/app/sub/v1.2.0/subscriptions" },
+  "1.7.5": { method: "DELETE", path: "/iocm/app/sub/v1.2.0/subscriptions/s1" },
+  "1.7.6": { method: "DELETE", path: "/iocm/app/sub/v1.2.0/subscriptions" },
+  "1.9.1": {
+    method: "POST",
+    path: "/iocm/app/cmd/v1.4.0/deviceCommands",
+    body: {
+      deviceId: "p1_node-1",
+      command: { serviceId: "Battery", method: "SET", paras: { mode: "ECO" } },
+      callbackUrl: "http://h:9/c",
+      expireTime: 0,
+      maxRetransmit: 3,
+    },
+  },
+  "1.9.2": { method: "GET", path: "/iocm/app/cmd/v1.4.0/deviceCommands" },
+  "1.9.7": {
+    method: "POST",
+    path: "/iocm/app/signaltrans/v1.1.0/devices/p1_node-1/services/Battery/sendCommand",
+    body: {
+      header: { mode: "ACK", from: "/users/u1", toType: "GATEWAY", to: "x", method: "SET", requestId: "r1" },
+      body: { mode: "ECO" },
+    },
+  },
+};
+export type CallSection = keyof typeof REQUESTS;
+export const CALL_SECTIONS = Object.keys(REQUESTS) as CallSection[];
+
+export const withQuery = (path: string, query: string) => `${path}${path.includes("?") ? "&" : "?"}${query}`;
