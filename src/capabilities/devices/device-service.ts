@@ -97,6 +97,8 @@ export interface DeviceService {
   find(appId: AppId, deviceId: string): Device | undefined;
   /** Throws DEVICE_NOT_FOUND. */
   get(appId: AppId, deviceId: string): Device;
+  /** In any application: for operators. */
+  findById(deviceId: string): Device | undefined;
   findByNo(no: number): Device | undefined;
   findByNodeId(nodeId: string): Device | undefined;
   list(appId: AppId, query: DeviceList): { items: Device[]; total: number };
@@ -151,5 +153,5 @@ export interface DeviceService {
 
   /** Numbers of deleted devices whose telemetry is still to be purged, oldest first. Numbers are never used again. */
   pendingPurges(limit: number): number[];
-  purged(deviceNo: number): Promise<void>;
+  purged(deviceNos: readonly number[]): Promise<void>;
 }
