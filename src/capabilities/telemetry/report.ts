@@ -48,6 +48,8 @@ export interface Ingest {
 
 /** Port: who is told of accepted reports. Implemented by `subscriptions`, joined in `app`. */
 export interface ReportNotifier {
+  /** Cheap: would anybody be told of reports of this device? Left out, the answer is yes. */
+  wants?(device: LiveDevice): boolean;
   /** Rows for the outbox, committed together with the reports. Empty for nobody. */
   rowsFor(device: LiveDevice, reports: readonly AcceptedReport[]): readonly EnclosedRow[];
 }

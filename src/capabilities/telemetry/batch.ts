@@ -1,0 +1,115 @@
+import type { EnclosedRow, SqlValue, WriteStep } from "../../platform/storage/storage-writer";
+import type { DeviceState, ServiceState } from "./device-states";
+import { type OpenBlock, renderBlock } from "./history-block";
+import type { AckSink } from "./report";
+import { renderTimes } from "./reported-state";
+
+const INSERT_BLOCK =
+  "INSERT INTO history_block (device_no, stored_ms, min_ms, max_ms, count, records) VALUES (?, ?, ?, ?, ?, ?)";
+const UPSERT_SHADOW = `INSERT INTO shadow (device_no, service_id, reported, event_ms, times) VALUES (?, ?, ?, ?, ?)
+  ON CONFLICT DO UPDATE SET reported = excluded.reported, event_ms = excluded.event_ms, times = excluded.times`;
+const UPSERT_SEEN = `INSERT INTO device_seen (device_no, seen_ms) VALUES (?, ?)
+  ON CONFLICT DO UPDATE SET seen_ms = excluded.seen_ms`;
+
+/** Everything of one commit. Column-wise and flat: a message adds numbers and references, but no object of its own. */
+export type Batch = {
+  readonly no: number;
+  readonly sinks: AckSink[];
+  readonly tickets: number[];
+  /** Positions of messages that could not be taken in; they are abandoned whatever becomes of the batch. */
+  readonly doomed: Set<number>;
+  readonly blocks: OpenBlock[];
+  readonly devices: DeviceState[];
+  readonly services: ServiceState[];
+  readonly seen: DeviceState[];
+  readonly enclosed: Map<string, SqlValue[][]>;
+  readonly committed: EnclosedRow[];
+  records: number;
+  chars: number;
+};
+
+export const emptyBatch = (no: number): Batch => ({
+  no,
+  sinks: [],
+  tickets: [],
+  doomed: new Set(),
+  blocks: [],
+  devices: [],
+  services: [],
+  seen: [],
+  enclosed: new Map(),
+  committed: [],
+  records: 0,
+  chars: 0,
+});
+
+/** Rows of one statement go together, whoever they come from: that is one step, prepared once. */
+export function addEnclosed(batch: Batch, row: EnclosedRow): void {
+  let columns = batch.enclosed.get(row.sql);
+  if (!columns) {
+    columns = row.values.map(() => []);
+    batch.enclosed.set(row.sql, columns);
+  }
+  for (let index = 0; index < columns.length; index++) {
+    const value = row.values[index] as SqlValue;
+    columns[index]?.push(value);
+    if (typeof value === "string") batch.chars += value.length;
+  }
+  if (row.committed) batch.committed.push(row);
+}
+
+/**
+ * The statements of the batch; nothing can be added to it afterwards. What belongs to a device that was deleted
+ * meanwhile is left out: its purge runs behind this batch in the same queue and must find everything there is.
+ * `grew` hears by how many characters the reported states in memory have changed.
+ */
+export function sealBatch(batch: Batch, storedMs: number, grew: (chars: number) => void): WriteStep[] {
+  for (const device of batch.devices) device.block = undefined;
+  const deleted = new Set<number>();
+  for (const { device } of batch.devices) if (device.deleted) deleted.add(device.no);
+  const steps = [blockStep(batch, storedMs, deleted), shadowStep(batch, deleted, grew), seenStep(batch, deleted)];
+  for (const [sql, columns] of batch.enclosed) steps.push({ sql, columns });
+  return steps.filter(({ columns }) => columns[0] && columns[0].length > 0);
+}
+
+function blockStep({ blocks }: Batch, storedMs: number, deleted: ReadonlySet<number>): WriteStep {
+  const columns: [number[], number[], number[], number[], number[], string[]] = [[], [], [], [], [], []];
+  for (const block of blocks) {
+    if (deleted.has(block.deviceNo)) continue;
+    columns[0].push(block.deviceNo);
+    columns[1].push(storedMs);
+    columns[2].push(block.minMs);
+    columns[3].push(block.maxMs);
+    columns[4].push(block.count);
+    columns[5].push(renderBlock(block));
+  }
+  return { sql: INSERT_BLOCK, columns };
+}
+
+function shadowStep({ services }: Batch, deleted: ReadonlySet<number>, grew: (chars: number) => void): WriteStep {
+  const columns: [number[], string[], string[], number[], (string | null)[]] = [[], [], [], [], []];
+  for (const service of services) {
+    const { state, owner } = service;
+    if (deleted.has(owner.device.no)) continue;
+    const reported = JSON.stringify(state.values);
+    grew(reported.length - service.chars);
+    service.chars = reported.length;
+    columns[0].push(owner.device.no);
+    columns[1].push(state.serviceId);
+    columns[2].push(reported);
+    columns[3].push(state.eventMs);
+    columns[4].push(renderTimes(state));
+  }
+  return { sql: UPSERT_SHADOW, columns };
+}
+
+function seenStep({ seen }: Batch, deleted: ReadonlySet<number>): WriteStep {
+  const columns: [number[], number[]] = [[], []];
+  for (const state of seen) {
+    if (deleted.has(state.device.no)) continue;
+    columns[0].push(state.device.no);
+    columns[1].push(state.seenMs);
+    state.writtenSeenMs = state.seenMs;
+  }
+  return { sql: UPSERT_SEEN, columns };
+}
