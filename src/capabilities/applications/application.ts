@@ -40,11 +40,11 @@ export interface ApplicationService {
 export type Tokens = { accessToken: string; refreshToken: string; expiresInS: number };
 
 export interface AccessTokens {
-  /** Throws APP_CREDENTIALS_WRONG, APP_FROZEN. Voids every earlier token. */
+  /** Throws APP_CREDENTIALS_WRONG, APP_FROZEN, and CONGESTED when too many wait. Voids every earlier token. */
   login(appId: string, secret: string): Promise<Tokens>;
   /** Throws also REFRESH_TOKEN_INVALID. */
   refresh(appId: string, secret: string, refreshToken: string): Promise<Tokens>;
-  /** `appId` is the app_key of the call. Throws TOKEN_INVALID, THROTTLED. */
+  /** `appId` is the app_key of the call. Throws TOKEN_INVALID, APP_NOT_FOUND (genuine, but deleted), APP_FROZEN, THROTTLED. */
   authorize(appId: string, accessToken: string): Promise<Application>;
 }
 

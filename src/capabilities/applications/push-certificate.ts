@@ -30,7 +30,7 @@ export type NewPushCertificate = {
 export interface PushCertificates {
   /**
    * Stores or replaces the certificate of an address. Throws APP_NOT_FOUND, and INPUT_INVALID with a reason when the
-   * address or the PEM cannot be used (not parseable, expired, not a CA certificate).
+   * address or the PEM cannot be used (not parseable, expired, neither of a CA nor signed by itself).
    */
   add(appId: AppId, input: NewPushCertificate): Promise<PushCertificate>;
   /** Throws APP_NOT_FOUND. */
