@@ -21,6 +21,7 @@ CREATE TABLE mqtt_outbound (
   session_no INTEGER NOT NULL REFERENCES mqtt_session (no) ON DELETE CASCADE,
   packet_id INTEGER NOT NULL,
   qos INTEGER NOT NULL,
+  mid INTEGER NOT NULL, -- of the command
   state TEXT NOT NULL, -- publish, pubrel
   topic BLOB NOT NULL,
   payload BLOB NOT NULL,

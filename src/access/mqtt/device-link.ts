@@ -28,8 +28,15 @@ export function mqttDeviceLink(hub: Hub): DeviceLink {
       }
       const { topic, qos } = target;
       const payload = new TextEncoder().encode(renderCommand(command));
-      return sendDownlink(hub, connection, qos, { topic: encodeString(topic), payload, delivered });
+      return sendDownlink(hub, connection, command.atMostOnce ? 0 : qos, {
+        topic: encodeString(topic),
+        payload,
+        mid: command.mid,
+        delivered,
+      });
     },
+
+    holdsCommand: (deviceNo, mid) => hub.sessions.holdsCommand(deviceNo, mid),
 
     disconnect(deviceNo, detail) {
       const connection = hub.byDevice.get(deviceNo);

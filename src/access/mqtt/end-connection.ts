@@ -1,3 +1,4 @@
+import type { LiveDevice } from "../../capabilities/devices/device";
 import type { Connection } from "./connection";
 import { publishWill } from "./handle-publish";
 import type { EndReason, Hub } from "./hub";
@@ -33,8 +34,11 @@ function leaveDevice(hub: Hub, connection: Connection, reason: EndReason): void 
   const { device, session } = connection;
   if (!device) return;
   if (hub.byDevice.get(device.no) === connection) hub.byDevice.delete(device.no);
-  if (connection.announced) hub.devices.disconnected(device.no);
-  connection.announced = false;
+  if (connection.announced) {
+    connection.announced = false;
+    hub.devices.disconnected(device.no);
+    tellConnectionLost(hub, device);
+  }
   const { will } = connection;
   connection.will = undefined;
   // [MQTT-3.1.2-8, 3.14.4-3]; a stopping server may keep them (§3.1.2.5), and does.
@@ -45,6 +49,12 @@ function leaveDevice(hub: Hub, connection: Connection, reason: EndReason): void 
   hub.devices.release(device);
   // Its session waits for messages that are still on their way to the disk.
   if (session && connection.uncommitted === 0) hub.settled(connection);
+}
+
+export function tellConnectionLost(hub: Hub, { no, id }: LiveDevice): void {
+  hub.commands
+    .connectionLost(no)
+    .catch((error: unknown) => hub.log.error("mqtt_loss_not_stored", { deviceId: id, error }));
 }
 
 function count(hub: Hub, connection: Connection, reason: EndReason): void {

@@ -11,7 +11,7 @@ export function handlePuback(hub: Hub, connection: Connection, packetId: number)
   const message = session.outbound.get(packetId);
   if (message?.qos !== 1) return; // late, or for nothing of ours: it changes nothing
   hub.sessions.removeOutbound(session, packetId);
-  tellDelivered(hub, message);
+  tellDelivered(hub, session, message);
 }
 
 /** [MQTT-4.3.3-1] PUBREL goes out when it is on disk that the message must not be sent again. */
@@ -27,7 +27,7 @@ export function handlePubrec(hub: Hub, connection: Connection, packetId: number)
     return;
   }
   message.state = "pubrel";
-  tellDelivered(hub, message);
+  tellDelivered(hub, session, message);
   const stored = hub.sessions.releaseOutbound(session, packetId);
   if (!stored) {
     sendPubrel();
@@ -54,12 +54,18 @@ export function handlePubrel(hub: Hub, connection: Connection, packetId: number)
   hub.ingest.pass(connection, ticketOf(ACK_KIND.pubcomp, packetId), row);
 }
 
-function tellDelivered(hub: Hub, message: OutboundMessage): void {
-  const { delivered } = message;
+/** Whom `sendCommand` promised it, or after a restart whoever has the command now. */
+function tellDelivered(hub: Hub, { deviceNo }: Session, message: OutboundMessage): void {
+  const { delivered, mid } = message;
   message.delivered = undefined;
+  const fault = (error: unknown) => hub.log.error("mqtt_delivery_not_told", { deviceNo, mid, error });
+  if (!delivered) {
+    hub.commands.delivered(deviceNo, mid).catch(fault);
+    return;
+  }
   try {
-    delivered?.();
+    delivered();
   } catch (error) {
-    hub.log.error("mqtt_delivery_listener_failed", { error });
+    fault(error);
   }
 }

@@ -2,7 +2,7 @@ import type { LiveDevice } from "../../capabilities/devices/device";
 import { CONNACK, type ConnackCode, type ConnectPacket, encodePacket, type Will } from "../../wire/mqtt";
 import { authenticate, type Login } from "./authenticate";
 import { type Connection, PAUSE } from "./connection";
-import { endConnection, takeOver } from "./end-connection";
+import { endConnection, takeOver, tellConnectionLost } from "./end-connection";
 import type { Hub } from "./hub";
 import { resendOutbound } from "./outbound";
 import { ownDevice } from "./own-device";
@@ -103,6 +103,8 @@ function permittedWill(hub: Hub, connection: Connection, will: Will): Will | und
 function accept(hub: Hub, connection: Connection, opened: OpenedSession, packet: ConnectPacket): void {
   const device = connection.device as LiveDevice;
   connection.session = opened.session;
+  // Commands that an earlier connection or a discarded session had under way; before this one gets any.
+  if (!opened.present) tellConnectionLost(hub, device);
   connection.state = "open";
   connection.reader.maxPacketBytes = hub.settings.maxPacketBytes;
   connection.keepAliveMs = packet.keepAliveSeconds * KEEP_ALIVE_FACTOR * 1_000;

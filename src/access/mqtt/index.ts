@@ -1,3 +1,10 @@
-export { type MqttAddress, type MqttListener, type MqttListenerOptions, startMqttListener } from "./listener";
+export {
+  createMqttListener,
+  type MqttAddress,
+  type MqttAddresses,
+  type MqttListener,
+  type MqttListenerOptions,
+  startMqttListener,
+} from "./listener";
 export type { MqttCommands, MqttDevices } from "./ports";
 export { MQTT_DEFAULTS, type MqttSettings } from "./settings";

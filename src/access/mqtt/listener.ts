@@ -41,19 +41,23 @@ export type MqttListenerOptions = {
   readonly settings: MqttSettings;
 };
 
+export type MqttAddresses = { readonly mqtt: MqttAddress | undefined; readonly mqtts: MqttAddress | undefined };
 export type MqttListener = {
-  readonly mqtt: MqttAddress | undefined;
-  readonly mqtts: MqttAddress | undefined;
+  /** Can be asked before the sockets are open: `commands.recover` wants to know what kept sessions hold. */
   readonly deviceLink: DeviceLink;
-  /** Accepts no more, lets what is on its way to the disk be acknowledged, then closes all connections. */
+  /** Opens the sockets and tells their addresses; throws when one is taken. */
+  listen(): Promise<MqttAddresses>;
+  /**
+   * Accepts no more, lets what is on its way to the disk be acknowledged, then closes all connections. Also for one that
+   * does not listen (yet).
+   */
   stop(): Promise<void>;
 };
 
-/** MQTT 3.1.1 for devices (device-mqtt.json). Resolves when the sockets are open; throws when an address is taken. */
-export async function startMqttListener(options: MqttListenerOptions): Promise<MqttListener> {
+/** MQTT 3.1.1 for devices (device-mqtt.json). */
+export function createMqttListener(options: MqttListenerOptions): MqttListener {
   const { clock, settings, ingest, deviceEvents } = options;
   const hub = createHub(options, readable);
-  await hub.sessions.start();
   const throttle = connectThrottle(clock, settings.connectsPerSecondPerAddress, settings.connectBurstPerAddress);
   deviceEvents.on("deviceDeleted", ({ device }) => hub.sessions.forgetDevice(device.no));
   ingest.onDrain(() => resumeCongested(hub));
@@ -123,22 +127,12 @@ export async function startMqttListener(options: MqttListenerOptions): Promise<M
     return { hostname: listener.hostname, port: listener.port };
   };
 
-  let mqtt: MqttAddress | undefined;
-  let mqtts: MqttAddress | undefined;
-  try {
-    mqtt = listen("mqtt", options.mqtt);
-    mqtts = listen("mqtts", options.mqtts);
-  } catch (error) {
-    for (const listener of opened) listener.stop();
-    hub.deadlines.stop();
-    hub.sessions.stop();
-    throw error;
-  }
-
   return {
-    mqtt,
-    mqtts,
     deviceLink: mqttDeviceLink(hub),
+    async listen() {
+      await hub.sessions.start();
+      return { mqtt: listen("mqtt", options.mqtt), mqtts: listen("mqtts", options.mqtts) };
+    },
     async stop() {
       hub.isStopping = true;
       for (const listener of opened) listener.stop();
@@ -169,3 +163,14 @@ async function committed(hub: Hub): Promise<void> {
   while (isBusy() && clock.monotonic() < deadline) await clock.sleep(STOP_POLL_MS, never);
 }
 const STOP_POLL_MS = 10;
+
+/** `createMqttListener` and `listen` in one. */
+export async function startMqttListener(options: MqttListenerOptions): Promise<MqttListener & MqttAddresses> {
+  const listener = createMqttListener(options);
+  try {
+    return { ...listener, ...(await listener.listen()) };
+  } catch (error) {
+    await listener.stop();
+    throw error;
+  }
+}

@@ -4,7 +4,12 @@ import type { Connection } from "./connection";
 import type { Hub } from "./hub";
 import type { OutboundMessage, Session } from "./session";
 
-export type Downlink = { readonly topic: Uint8Array; readonly payload: Uint8Array; readonly delivered: () => void };
+export type Downlink = {
+  readonly topic: Uint8Array;
+  readonly payload: Uint8Array;
+  readonly mid: number;
+  readonly delivered: () => void;
+};
 
 /**
  * Sends one message to a connected device with the QoS that it subscribed with. Resolves when the bytes are with the
@@ -14,7 +19,7 @@ export async function sendDownlink(
   hub: Hub,
   connection: Connection,
   qos: QoS,
-  { topic, payload, delivered }: Downlink,
+  { topic, payload, mid, delivered }: Downlink,
 ): Promise<"sent" | "unreachable"> {
   const session = connection.session as Session;
   if (qos === 0) {
@@ -28,7 +33,7 @@ export async function sendDownlink(
     hub.trace.record({ deviceNo, kind: "command", outcome: "failed", reason: "window_full" });
     return "unreachable";
   }
-  const message: OutboundMessage = { packetId, topic, payload, qos, state: "publish", delivered };
+  const message: OutboundMessage = { packetId, topic, payload, qos, mid, state: "publish", delivered };
   const stored = hub.sessions.addOutbound(session, message);
   if (stored) {
     try {

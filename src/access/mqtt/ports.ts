@@ -1,4 +1,4 @@
-import type { LiveDevice } from "../../capabilities/devices/device";
+import type { CommandService } from "../../capabilities/commands/command";
 import type { DeviceService } from "../../capabilities/devices/device-service";
 
 /** What the listener needs of `devices`. */
@@ -8,12 +8,4 @@ export type MqttDevices = Pick<
 >;
 
 /** What the listener needs of `commands`. */
-export type MqttCommands = {
-  /** A device answered a command. Resolves when the answer is stored, or refused for good because nobody waits for it. */
-  answered(
-    device: LiveDevice,
-    mid: number,
-    errcode: number,
-    body: Readonly<Record<string, unknown>> | undefined,
-  ): Promise<unknown>;
-};
+export type MqttCommands = Pick<CommandService, "answered" | "delivered" | "connectionLost">;

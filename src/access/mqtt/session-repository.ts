@@ -6,6 +6,7 @@ type SessionRow = { no: number; expires_ms: number | null };
 type OutboundRow = {
   packet_id: number;
   qos: 1 | 2;
+  mid: number;
   state: "publish" | "pubrel";
   topic: Uint8Array;
   payload: Uint8Array;
@@ -44,14 +45,18 @@ export function sessionRepository(registry: Database, telemetry: Database) {
   );
 
   const outbound = registry.query<OutboundRow, { no: number }>(
-    "SELECT packet_id, qos, state, topic, payload FROM mqtt_outbound WHERE session_no = $no ORDER BY seq",
+    "SELECT packet_id, qos, mid, state, topic, payload FROM mqtt_outbound WHERE session_no = $no ORDER BY seq",
   );
   const addOutbound = registry.query<
     null,
-    { no: number; packetId: number; qos: number; topic: Uint8Array; payload: Uint8Array }
+    { no: number; packetId: number; qos: number; mid: number; topic: Uint8Array; payload: Uint8Array }
   >(
-    `INSERT INTO mqtt_outbound (session_no, packet_id, qos, state, topic, payload)
-     VALUES ($no, $packetId, $qos, 'publish', $topic, $payload)`,
+    `INSERT INTO mqtt_outbound (session_no, packet_id, qos, mid, state, topic, payload)
+     VALUES ($no, $packetId, $qos, $mid, 'publish', $topic, $payload)`,
+  );
+  const holding = registry.query<{ no: number }, { deviceNo: number; mid: number }>(
+    `SELECT no FROM mqtt_session JOIN mqtt_outbound ON session_no = no
+     WHERE device_no = $deviceNo AND mid = $mid LIMIT 1`,
   );
   const releaseOutbound = registry.query<null, { no: number; packetId: number }>(
     "UPDATE mqtt_outbound SET state = 'pubrel' WHERE session_no = $no AND packet_id = $packetId",
@@ -93,8 +98,9 @@ export function sessionRepository(registry: Database, telemetry: Database) {
         .filter((no) => isThere.get({ no }) === null),
     subscribe: (no: number, { filter, qos }: Subscription) => void subscribe.run({ no, filter, qos }),
     unsubscribe: (no: number, filter: string) => void unsubscribe.run({ no, filter }),
-    addOutbound: (no: number, { packetId, qos, topic, payload }: OutboundMessage) =>
-      void addOutbound.run({ no, packetId, qos, topic, payload }),
+    addOutbound: (no: number, { packetId, qos, mid, topic, payload }: OutboundMessage) =>
+      void addOutbound.run({ no, packetId, qos, mid, topic, payload }),
+    holdsCommand: (deviceNo: number, mid: number): boolean => holding.get({ deviceNo, mid }) !== null,
     releaseOutbound: (no: number, packetId: number) => void releaseOutbound.run({ no, packetId }),
     removeOutbound: (no: number, packetId: number) => void removeOutbound.run({ no, packetId }),
   };

@@ -6,6 +6,8 @@ export type OutboundMessage = {
   readonly topic: Uint8Array;
   readonly payload: Uint8Array;
   readonly qos: 1 | 2;
+  /** Of the command that it carries. */
+  readonly mid: number;
   /** `pubrel`: the device has it (QoS 2), PUBCOMP is missing. */
   state: "publish" | "pubrel";
   /** Called once, when the device has it. Undefined after a restart. */

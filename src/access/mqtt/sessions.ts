@@ -174,6 +174,14 @@ export function mqttSessions({ repository, transactor, ingest, clock, log, sessi
       keep(store(session, (no) => repository.removeOutbound(no, packetId)));
     },
 
+    /** Whether a session that outlives its connection will send this command again. */
+    holdsCommand(deviceNo: number, mid: number): boolean {
+      const session = kept.get(deviceNo);
+      if (!session) return repository.holdsCommand(deviceNo, mid);
+      for (const message of session.outbound.values()) if (message.mid === mid) return true;
+      return false;
+    },
+
     /** Inside the transaction that deletes the device. */
     forgetDevice(deviceNo: number): void {
       const no = repository.numberOf(deviceNo);

@@ -180,6 +180,7 @@ export async function startStubPlatform(options: StubOptions = {}) {
   const { stub: store, ingest } = stubIngest(telemetry);
   const { devices, calls, live, held } = stubDevices(options.devices ?? [METER, GATEWAY, SUB, OTHER, CUSTOM]);
   const answers: (Answered & { resolve(): void; reject(error: unknown): void })[] = [];
+  const lost: number[] = [];
   const platform = { holdAnswers: false };
   const commands: MqttCommands = {
     answered: (device, mid, errcode, body) =>
@@ -187,6 +188,8 @@ export async function startStubPlatform(options: StubOptions = {}) {
         answers.push({ deviceNo: device.no, mid, errcode, body, resolve, reject });
         if (!platform.holdAnswers) resolve();
       }),
+    delivered: async (no, mid) => void calls.push(`delivered ${no} ${mid}`),
+    connectionLost: async (no) => void lost.push(no),
   };
   const traces: TraceEntry[] = [];
   const deviceEvents = eventBus<DeviceEvents>();
@@ -213,6 +216,7 @@ export async function startStubPlatform(options: StubOptions = {}) {
     tlsPort: listener.mqtts?.port as number,
     store,
     calls,
+    lost,
     live,
     held,
     answers,
