@@ -105,6 +105,13 @@ export function renderProblem(error: unknown, { path, requestId }: About): Respo
   });
 }
 
+/** 405 with `Allow`. */
+export function refuseMethod(allowed: readonly string[], about: About): Response {
+  const response = renderProblem(new DomainError("METHOD_NOT_ALLOWED", { allowed }), about);
+  response.headers.set("allow", allowed.join(", "));
+  return response;
+}
+
 function toErrors(issues: unknown): { path: string; reason: string }[] | undefined {
   if (!Array.isArray(issues)) return undefined;
   return issues.map((issue: { path?: unknown; field?: unknown; reason?: unknown }) => ({

@@ -24,7 +24,8 @@ export async function runHealthChecks(
         await within(ANSWER_WITHIN_MS, clock, async () => check());
         return [name, "ok"] as const;
       } catch (error) {
-        reportFault(new Error(`health check ${name} failed`, { cause: error }));
+        const reason = error instanceof Error ? error.message : String(error);
+        reportFault(new Error(`health check ${name}: ${reason}`, { cause: error }));
         return [name, "broken"] as const;
       }
     }),

@@ -4,7 +4,7 @@ import type { Clock } from "../../platform/clock";
 import { DomainError } from "../../platform/domain-error";
 import type { Metrics } from "../../platform/metrics";
 import type { Mount } from "./http-front";
-import { codeOf, renderProblem } from "./problem";
+import { codeOf, refuseMethod, renderProblem } from "./problem";
 import type { FrontEnv, RequestEnv } from "./request-env";
 import { type HealthCheck, runHealthChecks } from "./run-health-checks";
 
@@ -23,7 +23,9 @@ type Parts = {
 /** Pages of the process itself, open to everybody who can reach it: health, metrics, documentation, CA certificate. */
 export function systemRoutes({ checks, metrics, clock, openApi, docsPage, caCertificate }: Parts): Mount {
   const app = new Hono<FrontEnv>();
-  app.use(methodNotAllowed({ app, onMethodNotAllowed: (c, allowed) => refuseMethod(c.req.path, c.env, allowed) }));
+  app.use(
+    methodNotAllowed({ app, onMethodNotAllowed: (c, allowed) => refuseMethod(allowed, about(c.req.path, c.env)) }),
+  );
 
   app.get("/healthz", async (c) => {
     const { healthy, ...report } = await runHealthChecks(checks, clock, c.env.reportFault);
@@ -58,10 +60,3 @@ export function systemRoutes({ checks, metrics, clock, openApi, docsPage, caCert
 const DOCS_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
 
 const about = (path: string, env: RequestEnv) => ({ path, requestId: env.requestId });
-
-/** 405 with `Allow`, as problem details. */
-export function refuseMethod(path: string, env: RequestEnv, allowed: readonly string[]): Response {
-  const response = renderProblem(new DomainError("METHOD_NOT_ALLOWED", { allowed }), about(path, env));
-  response.headers.set("allow", allowed.join(", "));
-  return response;
-}
