@@ -29,6 +29,9 @@ export type Parameter = {
   readonly maxLength: number | undefined;
   readonly unit: string | undefined;
   readonly enumList: readonly string[] | undefined;
+  /** How the model spells the bounds (`"0"`, `"-40.0"`), for showing it; undefined where it has null or nothing. */
+  readonly minText?: string | undefined;
+  readonly maxText?: string | undefined;
 };
 export type Property = Parameter & { readonly method: string }; // letters of R, W, E
 export type Command = {
