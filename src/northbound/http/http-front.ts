@@ -61,7 +61,12 @@ export function httpFront({
       requestId,
       peer,
       caller: undefined,
-      reportFault: (error) => log.error("http.fault", { requestId, method: raw.method, path: shorten(path), error }),
+      reportFault(error) {
+        const fields = { requestId, method: raw.method, path: shorten(path), error };
+        if (raw.signal.aborted)
+          log.debug("http.gone", fields); // the client left in the middle: nobody's fault
+        else log.error("http.fault", fields);
+      },
     };
     count.started();
     const response = withHeaders(await answer(raw, path, owner, env), requestId);

@@ -41,6 +41,7 @@ export function serveHttp({ listen, tls, fetch, clock, settings = SERVE_DEFAULTS
       port,
       ...(tls ? { tls: { cert: tls.cert, key: tls.key } } : {}),
       development: false, // no error pages with source text
+      reusePort: false, // without it `development: false` lets two processes share a port in silence
       idleTimeout: Math.min(255, Math.ceil(settings.requestTimeoutMs / 1_000)),
       maxRequestBodySize: Number.MAX_SAFE_INTEGER, // the front counts, and refuses in the dialect's words
       fetch: (request, own) => fetch(request, own.requestIP(request)?.address),
