@@ -24,7 +24,7 @@ type OpenApiDocument = {
 type Listed = { readonly path: string; readonly method: string; readonly operation: Operation };
 
 /** A readable page of the document: plain HTML without script, that needs nothing from any other host. */
-export function renderDocsPage(document: object): string {
+export function docsPage(document: object): string {
   const { info, paths = {}, components } = document as OpenApiDocument;
   const operations = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]): Listed => ({ path, method, operation })),

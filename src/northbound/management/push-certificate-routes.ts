@@ -32,7 +32,7 @@ const toResource = ({ appNo: _, createdAt, ...rest }: PushCertificate) => ({
   createdAt: toTimestamp(createdAt),
 });
 
-export const pushCertificateRoutes = ({ certificates }: { certificates: Omit<PushCertificates, "find"> }) =>
+export const pushCertificateRoutes = ({ pushCertificates }: { pushCertificates: Omit<PushCertificates, "find"> }) =>
   routes()
     .openapi(
       createRoute({
@@ -46,7 +46,7 @@ export const pushCertificateRoutes = ({ certificates }: { certificates: Omit<Pus
       }),
       async (c) => {
         const appId = toAppId(c.req.valid("param").appId);
-        return c.json(toResource(await certificates.add(appId, given(c.req.valid("json")))), 201);
+        return c.json(toResource(await pushCertificates.add(appId, given(c.req.valid("json")))), 201);
       },
     )
     .openapi(
@@ -60,7 +60,7 @@ export const pushCertificateRoutes = ({ certificates }: { certificates: Omit<Pus
         responses: { 200: json(listOf("PushCertificateList", PushCertificateResource), "A page"), ...problems(404) },
       }),
       (c) => {
-        const all = certificates.list(toAppId(c.req.valid("param").appId));
+        const all = pushCertificates.list(toAppId(c.req.valid("param").appId));
         const { items, total } = pageOf(all, c.req.valid("query"));
         return c.json({ items: items.map(toResource), total }, 200);
       },
@@ -77,7 +77,7 @@ export const pushCertificateRoutes = ({ certificates }: { certificates: Omit<Pus
       }),
       async (c) => {
         const { appId, hostPort } = c.req.valid("param");
-        const existed = await certificates.delete(toAppId(appId), hostPort.toLowerCase());
+        const existed = await pushCertificates.delete(toAppId(appId), hostPort.toLowerCase());
         if (!existed) throw new DomainError("NOT_FOUND", { reason: "there is no certificate for this host and port" });
         return c.body(null, 204);
       },
