@@ -265,7 +265,7 @@ export function pushWorker(parts: Parts): PushWorker {
       const target = targets.byNo(row.targetNo);
       if (!target) return;
       target.lastUsedAt = steadyNow();
-      const refusal = refusalOf(target, settings);
+      const refusal = stopping.signal.aborted ? undefined : refusalOf(target, settings);
       target.waiting++;
       depths[row.source]++;
       // With too many outcomes unwritten it is left on disk: the sweep of the invalid address comes to it later.
