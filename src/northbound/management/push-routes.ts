@@ -62,7 +62,7 @@ const TargetPath = z.object({
   targetNo: z.coerce
     .number()
     .int()
-    .openapi({ param: { name: "targetNo", in: "path" }, description: "push address" }),
+    .openapi({ param: { name: "targetNo", in: "path", required: true }, description: "push address" }),
 });
 
 const deviceNoOf = (orderKey: number) => (orderKey > 0 ? orderKey : undefined);
