@@ -1,0 +1,120 @@
+import { describe, expect, test } from "bun:test";
+import { NOTIFY_TYPES } from "../../capabilities/subscriptions/notification";
+import { failing, harness } from "./testing/harness";
+
+const PATH = "/iocm/app/sub/v1.2.0/subscriptions";
+const RESOURCE = { subscriptionId: "s1", notifyType: "deviceDataChanged", callbackUrl: "http://h:9/x" };
+const wanted = { notifyType: "deviceDataChanged", callbackUrl: "http://h:9/x" };
+
+describe("1.7.1", () => {
+  test("subscribes", async () => {
+    const h = harness();
+    const { status, json } = await h.call("POST", `${PATH}?ownerFlag=false`, { ...wanted, appId: "app-1" });
+    expect([status, json]).toEqual([201, RESOURCE]);
+    expect(h.subscriptions.subscribe.mock.calls as unknown[]).toEqual([[{ appNo: 7, appId: "app-1", ...wanted }]]);
+  });
+  test.each([...NOTIFY_TYPES])("knows %s", async (notifyType) => {
+    expect((await harness().call("POST", PATH, { ...wanted, notifyType })).status).toBe(201);
+  });
+  test.each([
+    [{ ...wanted, callbackUrl: undefined }, 400, "100222"],
+    [{ ...wanted, callbackUrl: null }, 400, "100222"],
+    [{ ...wanted, callbackUrl: "" }, 400, "100222"],
+    [{ ...wanted, callbackUrl: 7 }, 400, "100222"],
+    [{ ...wanted, callbackUrl: `http://h:9/${"x".repeat(1_014)}` }, 400, "100222"],
+    [{ ...wanted, notifyType: undefined }, 400, "100022"],
+    [{ ...wanted, notifyType: "devicedatachanged" }, 400, "100022"],
+    [{ ...wanted, notifyType: "swUpgradeResultNotify" }, 400, "100022"], // 1.7.2 subscribes these
+    [{ ...wanted, appId: "x".repeat(257) }, 403, "100217"],
+    [{ ...wanted, appId: 7 }, 400, "100022"],
+    [{ ...wanted, appId: "app-2" }, 403, "100217"],
+    [{ ...wanted, appId: "app-9" }, 403, "100217"],
+  ])("refuses %j", async (body, status, code) => {
+    const h = harness();
+    expect(await h.call("POST", PATH, body)).toMatchObject({ status, json: { error_code: code } });
+    expect(h.subscriptions.subscribe).not.toHaveBeenCalled();
+  });
+  test("refuses an unclear ownerFlag", async () => {
+    expect((await harness().call("POST", `${PATH}?ownerFlag=mine`, wanted)).json.error_code).toBe("100022");
+  });
+  test.each([
+    ["CALLBACK_URL_ILLEGAL", 400, "100222", "The request callbackurl is illegal."],
+    ["SUBSCRIPTION_EXISTS", 409, "100227", "The resource is conflicted."],
+  ] as const)("%s is %d %s", async (code, status, error_code, error_desc) => {
+    const h = harness();
+    h.subscriptions.subscribe.mockImplementation(failing(code));
+    expect(await h.call("POST", PATH, wanted)).toMatchObject({ status, json: { error_code, error_desc } });
+  });
+});
+
+describe("1.7.3", () => {
+  test("shows one", async () => {
+    const { status, json } = await harness().call("GET", `${PATH}/s1`);
+    expect([status, json]).toEqual([200, RESOURCE]);
+  });
+  test("an unknown one is 404 100225", async () => {
+    expect(await harness().call("GET", `${PATH}/s2`)).toMatchObject({ status: 404, json: { error_code: "100225" } });
+  });
+});
+
+describe("1.7.4", () => {
+  test("lists with the defaults of the document", async () => {
+    const h = harness();
+    const { status, json } = await h.call("GET", PATH);
+    expect([status, json]).toEqual([200, { totalCount: 1, pageNo: 0, pageSize: 10, subscriptions: [RESOURCE] }]);
+    expect(h.subscriptions.list.mock.calls).toEqual([[7, {}, 0, 10]]);
+  });
+  test("filters by every type, also those of 1.7.2", async () => {
+    const h = harness();
+    await h.call("GET", `${PATH}?notifyType=fwUpgradeResultNotify&pageNo=2&pageSize=100`);
+    expect(h.subscriptions.list.mock.calls).toEqual([[7, { notifyType: "fwUpgradeResultNotify" }, 2, 100]]);
+  });
+  test.each(["notifyType=x", "pageNo=-1", "pageSize=0", "pageSize=x"])("refuses %s", async (query) => {
+    const h = harness();
+    expect(await h.call("GET", `${PATH}?${query}`)).toMatchObject({ status: 400, json: { error_code: "100022" } });
+    expect(h.subscriptions.list).not.toHaveBeenCalled();
+  });
+  test("more than 1000 are 400 100224", async () => {
+    const h = harness();
+    h.subscriptions.list.mockImplementation(failing("RESULT_TOO_LARGE", { limit: 1_000 }));
+    expect(await h.call("GET", PATH)).toMatchObject({ status: 400, json: { error_code: "100224" } });
+  });
+});
+
+describe("1.7.5 and 1.7.6", () => {
+  test("delete one", async () => {
+    const h = harness();
+    expect(await h.call("DELETE", `${PATH}/s1`)).toMatchObject({ status: 204, text: "" });
+    expect(h.subscriptions.delete.mock.calls).toEqual([[7, "s1"]]);
+    expect(h.subscriptions.deleteMatching).not.toHaveBeenCalled();
+  });
+  test.each([
+    ["", {}],
+    ["?channel=", {}],
+    ["?notifyType=bindDevice&channel=MQTTS", { notifyType: "bindDevice", channel: "MQTTS" }],
+    ["?notifyType=no%20such", { notifyType: "no such" }],
+    ["?callbackUrl=http%3A%2F%2Fh%3A9%2Fx%3Fa%3D1", { callbackUrl: "http://h:9/x?a=1" }],
+  ])("delete those that match %p", async (query, filter) => {
+    const h = harness();
+    expect(await h.call("DELETE", PATH + query)).toMatchObject({ status: 204, text: "" });
+    expect(h.subscriptions.deleteMatching.mock.calls).toEqual([[7, filter]]);
+    expect(h.subscriptions.delete).not.toHaveBeenCalled();
+  });
+  test.each(["channel=a&channel=b", `callbackUrl=${"x".repeat(1_025)}`, `channel=${"x".repeat(33)}`])(
+    "an unclear filter deletes nothing",
+    async (query) => {
+      const h = harness();
+      expect(await h.call("DELETE", `${PATH}?${query}`)).toMatchObject({ status: 400, json: { error_code: "100022" } });
+      expect(h.effects()).toBe(0);
+    },
+  );
+  test.each([`${PATH}/s1`, PATH])("nothing to delete at %s is 404 100225", async (path) => {
+    const h = harness();
+    h.subscriptions.delete.mockImplementation(failing("SUBSCRIPTION_NOT_FOUND"));
+    h.subscriptions.deleteMatching.mockImplementation(failing("SUBSCRIPTION_NOT_FOUND"));
+    expect(await h.call("DELETE", path)).toMatchObject({
+      status: 404,
+      json: { error_code: "100225", error_desc: "The resource is not found" },
+    });
+  });
+});
