@@ -94,10 +94,9 @@ export function pushWorker(parts: Parts): PushWorker {
     if (!running || target.gone) return;
     const now = steadyNow();
     const { queue } = target;
-    let complete = true;
     queue.release(now);
+    const complete = !(queue.wantsRefill && hasSlot(target)) || queue.refill(read(target));
     while (hasSlot(target)) {
-      if (queue.wantsRefill) complete = queue.refill(read(target));
       const row = queue.take();
       if (!row) break;
       decide(target, withinClock(row, now), now);

@@ -29,7 +29,7 @@ type Lane = {
 
 const NOTHING_LEFT = Number.POSITIVE_INFINITY;
 const PAGE_ROWS = 64;
-const MAX_PAGES = 32; // per call of `refill`
+const MAX_PAGES = 8; // per call of `refill`
 
 export function targetQueue({ windowRows, windowBytes, maxRowsPerBlockedKey, memory }: QueueLimits) {
   const lanes = new Map<number, Lane>();

@@ -7,8 +7,13 @@ import { eventBus } from "../../../platform/events";
 import { silentLog } from "../../../platform/log";
 import { createMetrics } from "../../../platform/metrics";
 import { groupCommit } from "../../../platform/storage/group-commit";
-import { openDatabase, openForReading, openForWriting } from "../../../platform/storage/open-database";
-import { type SqlValue, type StorageWriter, startStorageWriter } from "../../../platform/storage/storage-writer";
+import { type Durability, openDatabase, openForReading, openForWriting } from "../../../platform/storage/open-database";
+import {
+  type EnclosedRow,
+  type SqlValue,
+  type StorageWriter,
+  startStorageWriter,
+} from "../../../platform/storage/storage-writer";
 import type { AppId, Application, ApplicationEvents } from "../../applications/application";
 import type { DeviceEvents, DeviceId, LiveDevice } from "../../devices/device";
 import type { ProductEvents } from "../../products/product";
@@ -103,13 +108,15 @@ type Options = {
   /** The real thread; default: the same writes on this thread, so that a manual clock sees them done. */
   threaded?: boolean;
   applications?: Map<number, Application>;
+  durability?: Durability;
 };
 
 export async function openFixture({ store, client, clock, settings, threaded = false, ...options }: Options) {
-  const registry = openDatabase(store.registryPath, { migrations: REGISTRY_MIGRATIONS, durability: "relaxed" });
-  openDatabase(store.telemetryPath, { migrations: TELEMETRY_MIGRATIONS, durability: "relaxed" }).close();
+  const { durability = "relaxed" } = options;
+  const registry = openDatabase(store.registryPath, { migrations: REGISTRY_MIGRATIONS, durability });
+  openDatabase(store.telemetryPath, { migrations: TELEMETRY_MIGRATIONS, durability }).close();
   const writer = threaded
-    ? await startStorageWriter(store.telemetryPath, "relaxed")
+    ? await startStorageWriter(store.telemetryPath, durability)
     : inlineWriter(store.telemetryPath);
   const reads = openForReading(store.telemetryPath);
   const transactor = groupCommit(registry);
@@ -138,6 +145,11 @@ export async function openFixture({ store, client, clock, settings, threaded = f
   });
   const worker = push.start();
 
+  async function commitRows(rows: readonly EnclosedRow[]): Promise<void> {
+    await writer.commit(rows.map(({ sql, values }) => toStep(sql, [values])));
+    for (const row of rows) row.committed?.();
+  }
+
   return {
     ...push,
     worker,
@@ -154,9 +166,9 @@ export async function openFixture({ store, client, clock, settings, threaded = f
       const rows = values.flatMap((value) =>
         push.notifier.rowsFor(liveDevice(deviceNo), [accepted("Meter", { value })]),
       );
-      await writer.commit(rows.map(({ sql, values: row }) => toStep(sql, [row])));
-      for (const row of rows) row.committed?.();
+      await commitRows(rows);
     },
+    commitRows,
     /** As `kill -9` leaves it: nothing is flushed, nobody is told. */
     async crash(): Promise<void> {
       registry.close();
