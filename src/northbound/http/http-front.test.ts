@@ -148,11 +148,16 @@ describe("a body", () => {
   test("within the limit arrives as it was sent", async () => {
     const response = await start(read).front(ask("/iocm", { method: "POST", body: stream("hello", "world") }));
     expect(await response.text()).toBe("helloworld");
+    expect(response.headers.get("connection")).toBeNull();
   });
   test("over the limit fails where it is read, and ends the connection", async () => {
     const response = await start(read).front(ask("/iocm", { method: "POST", body: stream("hello", "world", "!") }));
     expect(await response.json()).toEqual({ from: "vendor", error: "PAYLOAD_TOO_LARGE" });
     expect(response.headers.get("connection")).toBe("close");
+  });
+  test("that nobody has read to its end ends the connection", async () => {
+    const response = await start().front(ask("/iocm", { method: "POST", body: stream("hello") }));
+    expect([await response.text(), response.headers.get("connection")]).toEqual(["owner", "close"]);
   });
   test.each(["11", "99999999999", "1e9", "-", "0x1"])("announced with %s bytes", async (length) => {
     let reached = false;

@@ -86,15 +86,19 @@ export function httpFront({
   };
 
   async function answer(raw: Request, path: string, owner: Mount, env: RequestEnv): Promise<Response> {
+    let isBounded = () => false;
+    let response: Response;
     try {
-      return await owner.fetch(limitBody(raw, settings.maxBodyBytes), env);
+      const limited = limitBody(raw, settings.maxBodyBytes);
+      isBounded = limited.isBounded;
+      response = await owner.fetch(limited.request, env);
     } catch (error) {
       if (!(error instanceof DomainError)) env.reportFault(error);
-      const response = owner.fail(error instanceof Error ? error : new Error(String(error)), env, path);
-      // What is left of a refused body must not be read as the next request.
-      response.headers.set("connection", "close");
-      return response;
+      response = owner.fail(error instanceof Error ? error : new Error(String(error)), env, path);
     }
+    // Else the runtime would go on reading, and throwing away, what may never end.
+    if (!isBounded()) response.headers.set("connection", "close");
+    return response;
   }
 }
 

@@ -22,6 +22,7 @@ function serve({ maxBodyBytes = 1_000, gate = Promise.resolve() } = {}) {
     name: "echo",
     prefixes: [],
     fetch: async (request) => {
+      if (request.url.endsWith("/unread")) return new Response("enough");
       if (request.url.endsWith("/wait")) {
         waits();
         await gate;
@@ -86,6 +87,14 @@ test("a body without a length is refused as soon as it is too large", async () =
   );
   expect(answer).toEqual(tooLarge);
   expect(lengths).toEqual([]);
+});
+
+test("a body without an end is not read on when the answer is there", async () => {
+  const { server } = serve();
+  const answer = await speak(server.port, (socket) => {
+    socket.write(`POST /unread HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n`);
+  });
+  expect(answer).toStartWith("HTTP/1.1 200"); // and the server closed: nothing else ends `speak`
 });
 
 test("a body without a length arrives whole when it fits", async () => {
