@@ -1,4 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { DomainError } from "../../platform/domain-error";
+import { oceanConnectMount } from ".";
 import { AUTHORIZED, failing, harness } from "./testing/harness";
 import { CALL_SECTIONS, type CallSection, REQUESTS, type Sample, withQuery } from "./testing/requests";
 
@@ -192,4 +194,16 @@ test("what is no Error at all is a fault too", async () => {
   });
   expect(row(await send(h, REQUESTS["1.6.1"]))).toEqual([500, "50252"]);
   expect(h.faults).toEqual(["text"]);
+});
+
+test.each([
+  [new DomainError("PAYLOAD_TOO_LARGE", { maxBytes: 9 }), 413, "100022"],
+  [new Error("disk gone"), 500, "50252"],
+])("what the front catches is told in this dialect: %p", async (error, status, code) => {
+  const h = harness();
+  const response = oceanConnectMount(h.app).fail(error, h.env, "/iocm/x");
+  expect([response.status, response.headers.get("content-type")]).toEqual([status, "application/json; charset=UTF-8"]);
+  const text = await response.text();
+  expect(JSON.parse(text).error_code).toBe(code);
+  expect(text).not.toContain("disk");
 });
