@@ -1,4 +1,4 @@
-import { Database } from "bun:sqlite";
+import { Database, SQLiteError } from "bun:sqlite";
 import { createHash } from "node:crypto";
 
 export type Migration = { readonly name: string; readonly sql: string };
@@ -48,8 +48,11 @@ function configure(db: Database, durability: Durability): void {
 
 const checksum = (sql: string) => createHash("sha256").update(sql).digest("hex");
 
-/** Looks at the history through a read-only connection, before anything could change the file. */
-function refuseUnknownHistory(path: string, migrations: readonly Migration[]): void {
+/**
+ * Looks at the history through a read-only connection, before anything could change the file.
+ * Throws `DatabaseRefusedError`; a file that is not there is fine.
+ */
+export function refuseUnknownHistory(path: string, migrations: readonly Migration[]): void {
   let db: Database;
   try {
     db = new Database(path, { readonly: true, strict: true });
@@ -61,6 +64,9 @@ function refuseUnknownHistory(path: string, migrations: readonly Migration[]): v
     if (hasHistory) assertKnownHistory(path, readHistory(db), migrations);
     else if (db.query("SELECT 1 FROM sqlite_master LIMIT 1").get() !== null)
       throw new DatabaseRefusedError(`${path} is a SQLite database, but not one of Islet's`);
+  } catch (error) {
+    const isForeign = error instanceof SQLiteError && error.code === "SQLITE_NOTADB";
+    throw isForeign ? new DatabaseRefusedError(`${path} is not a database`, { cause: error }) : error;
   } finally {
     db.close();
   }

@@ -29,9 +29,12 @@ export type WriterReply =
   | { type: "failed"; id: number; message: string }
   | { type: "closed" };
 
+// In the compiled binary all modules are one file, and threads lie beside it by their path below src/ (scripts/build.ts).
+const THREAD = import.meta.url.includes("/$bunfs/") ? "./platform/storage/writer-thread.js" : "./writer-thread.ts";
+
 /** Starts the thread on a database that `openDatabase` has migrated. Rejects when it cannot be opened. */
 export async function startStorageWriter(path: string, durability: Durability): Promise<StorageWriter> {
-  const thread = new Worker(new URL("./writer-thread.ts", import.meta.url).href);
+  const thread = new Worker(new URL(THREAD, import.meta.url).href);
   const waiting = new Map<number, { resolve(): void; reject(error: Error): void }>();
   let lastId = 0;
   let broken: Error | undefined;
@@ -84,6 +87,7 @@ export async function startStorageWriter(path: string, durability: Durability): 
     },
     async close() {
       if (!broken) post({ type: "close" });
+      broken ??= new Error("telemetry writer is closed"); // a later commit would wait for ever
       await closed.promise;
       thread.terminate();
     },
