@@ -26,6 +26,20 @@ const APP_UNKNOWN = oneOf<Row>(
   },
   [403, "100203"],
 );
+const CALLER_UNKNOWN = oneOf<Row>(
+  {
+    "1.5.3": [500, "100203"],
+    "1.9.1": [200, "100203"],
+    "1.9.2": [200, "100203"],
+    "1.9.7": [200, "100203"],
+    "1.7.1": [403, "1010005"],
+    "1.7.3": [403, "1010005"],
+    "1.7.4": [403, "1010005"],
+    "1.7.5": [403, "1010005"],
+    "1.7.6": [403, "1010005"],
+  },
+  [403, "100203"],
+);
 const NOT_AUTHORIZED = oneOf<Row>({ "1.9.7": [200, "100217"] }, [403, "100217"]);
 const BAD_INPUT = oneOf<Row>(
   {
@@ -85,6 +99,15 @@ describe.each(CALL_SECTIONS)("%s", (section) => {
       status: 403,
       json: { error_code: "1010009", error_desc: "app throttle exceed." },
     });
+    expect(h.effects()).toBe(0);
+  });
+
+  test("an application that was deleted meanwhile is told so", async () => {
+    const h = harness();
+    h.tokens.authorize.mockImplementation(failing("APP_NOT_FOUND"));
+    expect(row(await send(h, { ...sample, path: withQuery(sample.path, "appId=app-1") }))).toEqual(
+      CALLER_UNKNOWN(section),
+    );
     expect(h.effects()).toBe(0);
   });
 
@@ -197,11 +220,11 @@ test("what is no Error at all is a fault too", async () => {
 });
 
 test.each([
-  [new DomainError("PAYLOAD_TOO_LARGE", { maxBytes: 9 }), 413, "100022"],
-  [new Error("disk gone"), 500, "50252"],
-])("what the front catches is told in this dialect: %p", async (error, status, code) => {
+  ["a large body", () => new DomainError("PAYLOAD_TOO_LARGE", { maxBytes: 9 }), 413, "100022"],
+  ["a fault", () => new Error("disk gone"), 500, "50252"],
+] as const)("%s that the front caught is told in this dialect", async (_name, error, status, code) => {
   const h = harness();
-  const response = oceanConnectMount(h.app).fail(error, h.env, "/iocm/x");
+  const response = oceanConnectMount(h.app).fail(error(), h.env, "/iocm/x");
   expect([response.status, response.headers.get("content-type")]).toEqual([status, "application/json; charset=UTF-8"]);
   const text = await response.text();
   expect(JSON.parse(text).error_code).toBe(code);

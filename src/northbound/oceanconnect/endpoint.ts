@@ -24,6 +24,8 @@ export type Call<Q, B> = {
 /** What a handler gives back; `undefined` is 204 without a body. */
 export type Answer = { readonly status: 200 | 201 | 202; readonly json: unknown } | undefined;
 
+/** What was being looked at when it failed: who calls, its own resources, or those of an application it named. */
+type About = "caller" | "ownApp" | "namedApp";
 type Shape<Q, B> = {
   readonly query?: ZodType<Q> & { readonly shape: Record<string, unknown> };
   readonly body?: ZodType<B>;
@@ -51,8 +53,8 @@ export function endpoints({ tokens, applications, bodyLimits }: EndpointPorts) {
     throw new DomainError(applications.find(named as AppId) ? "APP_NOT_AUTHORIZED" : "APP_NOT_FOUND", { appId: named });
   }
 
-  function fail(c: Ctx, section: Section, error: unknown, namedApp: boolean): Response {
-    const { status, body, isFault } = errorBody(section, error, namedApp);
+  function fail(c: Ctx, section: Section, error: unknown, about: About): Response {
+    const { status, body, isFault } = errorBody(section, error, about);
     if (isFault) c.env.reportFault(error); // logged with its stack; the caller is told nothing of it
     return c.body(body, status, JSON_HEADERS);
   }
@@ -64,7 +66,7 @@ export function endpoints({ tokens, applications, bodyLimits }: EndpointPorts) {
         try {
           return draw(c, await handle(c.req.raw));
         } catch (error) {
-          return fail(c, section, error, false);
+          return fail(c, section, error, "ownApp");
         }
       };
     },
@@ -77,13 +79,14 @@ export function endpoints({ tokens, applications, bodyLimits }: EndpointPorts) {
     ): Handler<FrontEnv> {
       const names: ReadonlySet<string> = new Set(["appId", ...Object.keys((querySchema ?? NO_QUERY).shape)]);
       return async (c) => {
-        let namedApp = false;
+        let about: About = "caller";
         try {
           const application = await authenticate(c);
           c.env.caller = application.id;
+          about = "ownApp";
           const rawQuery = parseQuery(c.req.url, names);
+          if (rawQuery.appId !== undefined) about = "namedApp";
           requireOwn(application, rawQuery.appId);
-          namedApp = rawQuery.appId !== undefined;
           const rawBody = bodySchema ? await readJson(c.req.raw, bodyLimits) : undefined;
           if (appIdInBody) requireOwn(application, appIdOf(rawBody));
           const query = (querySchema ? parseWith(querySchema, rawQuery) : rawQuery) as Q;
@@ -91,7 +94,7 @@ export function endpoints({ tokens, applications, bodyLimits }: EndpointPorts) {
           const param = (name: string) => c.req.param(name) ?? "";
           return draw(c, await handle({ application, query, body, param }));
         } catch (error) {
-          return fail(c, section, error, namedApp);
+          return fail(c, section, error, about);
         }
       };
     },
@@ -107,17 +110,19 @@ function appIdOf(body: unknown): string | undefined {
 }
 
 /** The dialect's words for what was thrown. `error_detail` is ours, for people: what is wrong, and where. */
-export function errorBody(section: Section, error: unknown, namedApp: boolean) {
-  const key = keyOf(error, namedApp);
+export function errorBody(section: Section, error: unknown, about: About) {
+  const key = keyOf(error, about);
   const { status, code, desc } = errorRow(section, key);
   const detail = error instanceof DomainError && Object.keys(error.details).length > 0 ? error.details : undefined;
   const body = JSON.stringify({ error_code: code, error_desc: desc, error_detail: detail });
   return { status, body, isFault: key === "INTERNAL" };
 }
 
-function keyOf(error: unknown, namedApp: boolean): ErrorKey {
+function keyOf(error: unknown, about: About): ErrorKey {
   if (!(error instanceof DomainError)) return "INTERNAL";
-  return error.code === "DEVICE_NOT_FOUND" && namedApp ? "DEVICE_NOT_FOUND_IN_NAMED_APP" : error.code;
+  if (error.code === "DEVICE_NOT_FOUND" && about === "namedApp") return "DEVICE_NOT_FOUND_IN_NAMED_APP";
+  if (error.code === "APP_NOT_FOUND" && about === "caller") return "CALLER_APP_NOT_FOUND";
+  return error.code;
 }
 
 const draw = (c: Ctx, answer: Answer): Response =>

@@ -8,7 +8,9 @@ export type ErrorKey =
   | DomainErrorCode
   | "INTERNAL"
   /** DEVICE_NOT_FOUND when the call named an application: "neither under the caller nor under that one". */
-  | "DEVICE_NOT_FOUND_IN_NAMED_APP";
+  | "DEVICE_NOT_FOUND_IN_NAMED_APP"
+  /** APP_NOT_FOUND of the calling application: deleted while its token is still young. */
+  | "CALLER_APP_NOT_FOUND";
 
 export type ErrorStatus = 200 | 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 500 | 503;
 export type ErrorRow = { readonly status: ErrorStatus; readonly code: string; readonly desc: string };
@@ -75,6 +77,7 @@ const BASE: Record<ErrorKey, ErrorRow> = {
   APP_CREDENTIALS_WRONG: WRONG_SECRET,
   APP_FROZEN: row(400, "100449", "The device is freezed cant operate."),
   APP_NOT_FOUND: row(403, "100203", "The application is not existed."),
+  CALLER_APP_NOT_FOUND: row(403, "100203", "The application is not existed."),
   APP_NOT_AUTHORIZED: NOT_AUTHORIZED,
   APP_NAME_TAKEN: INPUT_100022,
   APP_IN_USE: INPUT_100022,
@@ -141,10 +144,14 @@ const noDevice = (missing: ErrorRow): Overrides => ({
   DEVICE_NOT_FOUND_IN_NAMED_APP: missing,
 });
 // 1.7.x has no row for an application that does not exist; who cannot be asked has not authorised either.
-const SUBSCRIPTIONS: Overrides = { APP_NOT_FOUND: NOT_AUTHORIZED };
+const SUBSCRIPTIONS: Overrides = { APP_NOT_FOUND: NOT_AUTHORIZED, CALLER_APP_NOT_FOUND: BASE.TOKEN_INVALID };
+const NO_APP: Overrides = {
+  APP_NOT_FOUND: at(200, BASE.APP_NOT_FOUND),
+  CALLER_APP_NOT_FOUND: at(200, BASE.APP_NOT_FOUND),
+};
 const COMMANDS: Overrides = {
   ...noDevice(at(200, NO_DEVICE_DATA)),
-  APP_NOT_FOUND: at(200, BASE.APP_NOT_FOUND),
+  ...NO_APP,
   APP_KEY_MISSING: APP_KEY_500,
   CALLBACK_URL_ILLEGAL: INPUT_100022,
   GATEWAY_OFFLINE: BASE.DEVICE_OFFLINE,
@@ -160,7 +167,11 @@ const BY_SECTION: Record<Section, Overrides> = {
     BODY_MALFORMED: BAD_MESSAGE,
     APP_NOT_FOUND: at(500, BASE.APP_NOT_FOUND),
   },
-  "1.5.3": { ...badInput(INPUT_50400), BODY_MALFORMED: BAD_MESSAGE },
+  "1.5.3": {
+    ...badInput(INPUT_50400),
+    BODY_MALFORMED: BAD_MESSAGE,
+    CALLER_APP_NOT_FOUND: at(500, BASE.APP_NOT_FOUND),
+  },
   "1.5.4": { BODY_MALFORMED: INPUT_50400, PRODUCT_NOT_FOUND: INPUT_100022 },
   "1.5.5": {},
   "1.5.7": { DEVICE_NOT_FOUND_IN_NAMED_APP: NO_DEVICE },
@@ -181,7 +192,7 @@ const BY_SECTION: Record<Section, Overrides> = {
   "1.9.2": COMMANDS,
   "1.9.7": {
     ...noDevice(at(200, NO_DEVICE_DATA)),
-    APP_NOT_FOUND: at(200, BASE.APP_NOT_FOUND),
+    ...NO_APP,
     APP_NOT_AUTHORIZED: at(200, NOT_AUTHORIZED),
     COMMAND_NAME_INVALID: row(400, "102203", "CommandName is invalid."),
     SERVICE_NOT_FOUND: BASE.RECEIVER_TYPE_UNKNOWN,

@@ -90,7 +90,7 @@ export function oceanConnectMount(app: Hono<FrontEnv>): Mount {
     prefixes: ["iocm", "iodm"],
     fetch: (request, env) => app.fetch(request, env),
     fail: (error) => {
-      const { status, body } = errorBody("none", error, false);
+      const { status, body } = errorBody("none", error, "ownApp");
       return new Response(body, { status, headers: { "Content-Type": "application/json; charset=UTF-8" } });
     },
   };
