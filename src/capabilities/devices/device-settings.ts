@@ -1,0 +1,23 @@
+export type DeviceSettings = {
+  /** ONLINE to OFFLINE after a long connection is gone. */
+  readonly onlineGraceMs: number;
+  /** Validity of a registration that names none; 0: for ever. */
+  readonly registrationTimeoutS: number;
+  /** The same for refreshed credentials. */
+  readonly refreshTimeoutS: number;
+  /** How often registrations are looked at whose validity is over. */
+  readonly expirySweepMs: number;
+  /** Per application; undefined: no limit. */
+  readonly maxDevices: number | undefined;
+  readonly maxFrozenDevices: number | undefined;
+  readonly maxNonSecureDevices: number | undefined;
+};
+export const DEVICE_DEFAULTS: DeviceSettings = {
+  onlineGraceMs: 60_000,
+  registrationTimeoutS: 0,
+  refreshTimeoutS: 180,
+  expirySweepMs: 1_000,
+  maxDevices: undefined,
+  maxFrozenDevices: undefined,
+  maxNonSecureDevices: undefined,
+};

@@ -1,0 +1,151 @@
+import type { Clock } from "../../platform/clock";
+import { DomainError } from "../../platform/domain-error";
+import type { Ids } from "../../platform/ids";
+import type { Sealer } from "../../platform/secrets";
+import type { AppId, ApplicationService } from "../applications/application";
+import type { Product, ProductService } from "../products/product";
+import {
+  checkNodeId,
+  checkPsk,
+  checkSecret,
+  checkVerifyCode,
+  expiry,
+  newPsk,
+  newSecret,
+  newVerifyCode,
+  pskContext,
+  secretContext,
+} from "./credentials";
+import type { DeviceId, NodeType } from "./device";
+import { type DeviceCore, inputInvalid } from "./device-core";
+import { type DeviceRow, optionalKey, type ReadRow, textKey } from "./device-row";
+import type { NewDevice, Registration } from "./device-service";
+import { NEW_DEVICE, NEW_SUB_DEVICE } from "./status";
+
+const MAX_ID_LENGTH = 256;
+
+type Parts = {
+  core: DeviceCore;
+  applications: Pick<ApplicationService, "get">;
+  products: Pick<ProductService, "resolve">;
+  sealer: Sealer;
+  ids: Ids;
+  clock: Pick<Clock, "now">;
+};
+
+/** `DeviceService.register`. */
+export function deviceRegistration({ core, applications, products, sealer, ids, clock }: Parts) {
+  const { repository, events, settings, transactor, toDevice } = core;
+
+  return async (appId: AppId, input: NewDevice): Promise<Registration> => {
+    const { no: appNo } = applications.get(appId);
+    const product = input.product && products.resolve(appId, input.product);
+    if (!product && (input.product || input.gatewayNo === undefined))
+      throw new DomainError("PRODUCT_NOT_FOUND", { appId, nodeId: input.nodeId });
+    const nodeId = checkNodeId(input.nodeId, product?.protocolType);
+    const credentials = makeCredentials(input);
+    const timeoutS = input.timeoutS ?? settings.registrationTimeoutS;
+    const expiresAt = expiry(clock.now(), timeoutS);
+    return transactor.write(() => {
+      assertFree(appNo, nodeId, credentials.verifyCode, input.isSecure ?? false);
+      const gateway = input.gatewayNo === undefined ? undefined : gatewayOf(appNo, input.gatewayNo);
+      const row = toRow({ appNo, nodeId, input, product, gateway, credentials, expiresAt });
+      insert(row, input.product);
+      const device = toDevice({ ...row, gateway_id: gateway?.id ?? row.id });
+      events.emit("deviceAdded", { device });
+      return { device, ...credentials, timeoutS };
+    });
+  };
+
+  function makeCredentials({ credentials }: NewDevice) {
+    const psk = checkPsk(credentials.psk ?? newPsk(ids));
+    return credentials.kind === "password"
+      ? { secret: checkSecret(credentials.secret ?? newSecret(ids)), psk, verifyCode: undefined }
+      : { secret: newSecret(ids), psk, verifyCode: checkVerifyCode(credentials.verifyCode ?? newVerifyCode(ids)) };
+  }
+
+  function assertFree(appNo: number, nodeId: string, verifyCode: string | undefined, isSecure: boolean): void {
+    if (repository.numberOfNodeId(nodeId) !== undefined) throw new DomainError("NODE_ID_TAKEN", { nodeId });
+    if (verifyCode !== undefined && repository.numberOfVerifyKey(textKey(verifyCode)) !== undefined)
+      throw new DomainError("VERIFY_CODE_INVALID", { reason: "is taken" });
+    core.assertRoom(appNo, "devices");
+    if (!isSecure) core.assertRoom(appNo, "non_secure");
+  }
+
+  function gatewayOf(appNo: number, gatewayNo: number): ReadRow {
+    const gateway = core.row(gatewayNo);
+    if (gateway.app_no !== appNo) throw new DomainError("DEVICE_NOT_FOUND", { deviceNo: gatewayNo });
+    if (gateway.gateway_no !== gateway.no) throw inputInvalid("gatewayId", "is itself behind a gateway");
+    if (gateway.node_type !== "GATEWAY") {
+      repository.setNodeType(gatewayNo, "GATEWAY");
+      core.changed(gatewayNo);
+    }
+    return gateway;
+  }
+
+  type Made = {
+    appNo: number;
+    nodeId: string;
+    input: NewDevice;
+    product: Product | undefined;
+    gateway: ReadRow | undefined;
+    credentials: { secret: string; psk: string; verifyCode: string | undefined };
+    expiresAt: number | null;
+  };
+
+  function toRow({ appNo, nodeId, input, product, gateway, credentials, expiresAt }: Made): DeviceRow {
+    const no = repository.nextNo();
+    const info = { ...input.info, name: input.info?.name ?? nodeId };
+    const deviceType = info.deviceType ?? product?.deviceType;
+    const presence = gateway ? NEW_SUB_DEVICE : NEW_DEVICE;
+    return {
+      no,
+      id: newId(product, nodeId),
+      app_no: appNo,
+      product_no: product?.no ?? null,
+      node_id: nodeId,
+      gateway_no: gateway?.no ?? no,
+      node_type: input.nodeType ?? usualNodeType(deviceType),
+      device_type: deviceType ?? null,
+      name_key: optionalKey(info.name),
+      location_key: optionalKey(info.location),
+      info: JSON.stringify(info),
+      status: presence.status,
+      status_detail: presence.detail,
+      muted: 0,
+      is_secure: input.isSecure ? 1 : 0,
+      tags: input.tags && input.tags.length > 0 ? JSON.stringify(input.tags) : null,
+      custom_fields: null,
+      muted_commands: null,
+      data_aging_days: null,
+      activated: 0,
+      bound: 0,
+      secret: sealer.seal(credentials.secret, secretContext(no)),
+      psk: sealer.seal(credentials.psk, pskContext(no)),
+      verify_key: optionalKey(credentials.verifyCode),
+      created_at_ms: clock.now(),
+      modified_at_ms: clock.now(),
+      expires_at_ms: expiresAt,
+    };
+  }
+
+  /** Opaque where the rule gives no usable id: no product, too long, or of a device that has changed its nodeId since. */
+  function newId(product: Product | undefined, nodeId: string): DeviceId {
+    const byRule = product && `${product.id}_${nodeId}`;
+    const usable = byRule && byRule.length <= MAX_ID_LENGTH && repository.numberOfId(byRule) === undefined;
+    return (usable ? byRule : ids.next()) as DeviceId;
+  }
+
+  /** The product was looked up before the transaction: it may have been deleted since. */
+  function insert(row: DeviceRow, product: NewDevice["product"]): void {
+    try {
+      repository.insert(row);
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== "SQLITE_CONSTRAINT_FOREIGNKEY") throw error;
+      throw new DomainError("PRODUCT_NOT_FOUND", { product });
+    }
+  }
+}
+
+const usualNodeType = (deviceType: string | undefined): NodeType =>
+  deviceType !== undefined && /gateway$/i.test(deviceType) ? "GATEWAY" : "ENDPOINT";
