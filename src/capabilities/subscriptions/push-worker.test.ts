@@ -350,6 +350,22 @@ describe("bounds", () => {
   });
 });
 
+test("while outcomes cannot be written sending pauses; nothing is sent twice, and it goes on by itself", async () => {
+  const fixture = await subscribed({ maxUnsettled: 8 });
+  receiver.state.answer = () => new Promise((resolve) => clock.after(1_000, () => resolve(OK)));
+  for (let value = 1; value <= 40; value++) await fixture.report(value, value);
+  fixture.disk.isFull = true;
+  await clock.advance(MINUTE);
+  expect(receiver.got.length).toBeLessThan(30);
+  expect(target(fixture).waiting).toBe(40);
+  fixture.disk.isFull = false;
+  await clock.advance(MINUTE);
+  expect(receiver.values().toSorted((a = 0, b = 0) => a - b)).toEqual(
+    Array.from({ length: 40 }, (_, index) => index + 1),
+  );
+  expect(target(fixture)).toMatchObject({ waiting: 0, delivered: 40 });
+});
+
 test("what is queued for a subscription is not sent after it was deleted", async () => {
   const fixture = await subscribed();
   receiver.state.answer = async () => (receiver.got.length === 1 ? REFUSED : OK);

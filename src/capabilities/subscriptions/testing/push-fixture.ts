@@ -115,9 +115,10 @@ export async function openFixture({ store, client, clock, settings, threaded = f
   const { durability = "relaxed" } = options;
   const registry = openDatabase(store.registryPath, { migrations: REGISTRY_MIGRATIONS, durability });
   openDatabase(store.telemetryPath, { migrations: TELEMETRY_MIGRATIONS, durability }).close();
+  const disk = { isFull: false };
   const writer = threaded
     ? await startStorageWriter(store.telemetryPath, durability)
-    : inlineWriter(store.telemetryPath);
+    : inlineWriter(store.telemetryPath, disk);
   const reads = openForReading(store.telemetryPath);
   const transactor = groupCommit(registry);
   const applications = options.applications ?? new Map([[APP_NO, application()]]);
@@ -153,6 +154,8 @@ export async function openFixture({ store, client, clock, settings, threaded = f
   return {
     ...push,
     worker,
+    /** Not with `threaded`. */
+    disk,
     registry,
     reads,
     transactor,
@@ -186,10 +189,11 @@ export async function openFixture({ store, client, clock, settings, threaded = f
 }
 export type Fixture = Awaited<ReturnType<typeof openFixture>>;
 
-function inlineWriter(path: string): StorageWriter {
+function inlineWriter(path: string, disk: { isFull: boolean }): StorageWriter {
   const db = openForWriting(path, "relaxed");
   return {
     async commit(steps) {
+      if (disk.isFull) throw new Error("database or disk is full");
       db.transaction(() => {
         for (const { sql, columns } of steps)
           for (let row = 0; row < (columns[0]?.length ?? 0); row++)
