@@ -210,6 +210,12 @@ test("the details of a domain error are shown, to help whoever writes the client
   );
 });
 
+test("details that say nothing are left out", async () => {
+  const h = harness();
+  h.devices.get.mockImplementation(failing("DEVICE_NOT_FOUND", { gatewayId: undefined }));
+  expect(Object.keys((await send(h, REQUESTS["1.6.1"])).json)).toEqual(["error_code", "error_desc"]);
+});
+
 test("what is no Error at all is a fault too", async () => {
   const h = harness();
   h.devices.get.mockImplementation(() => {

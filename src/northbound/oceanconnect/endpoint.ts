@@ -113,7 +113,9 @@ function appIdOf(body: unknown): string | undefined {
 export function errorBody(section: Section, error: unknown, about: About) {
   const key = keyOf(error, about);
   const { status, code, desc } = errorRow(section, key);
-  const detail = error instanceof DomainError && Object.keys(error.details).length > 0 ? error.details : undefined;
+  const details = error instanceof DomainError ? Object.entries(error.details) : [];
+  const known = details.filter(([, value]) => value !== undefined);
+  const detail = known.length > 0 ? Object.fromEntries(known) : undefined;
   const body = JSON.stringify({ error_code: code, error_desc: desc, error_detail: detail });
   return { status, body, isFault: key === "INTERNAL" };
 }
