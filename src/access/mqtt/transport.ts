@@ -62,8 +62,8 @@ export function listenTcp<C>({ hostname, port, tls, events }: Options<C>): Trans
         socket.terminate();
       },
       // With this handler `open` comes when TCP is connected, so that silent clients are counted and timed out.
-      handshake(socket, _authorized, error) {
-        if (error && tls) socket.terminate();
+      handshake(socket, isComplete) {
+        if (!isComplete) socket.terminate(); // that no client certificate was asked for is no failure
       },
     },
   });
