@@ -22,7 +22,7 @@ options
   --warm-up N             seconds of load before that (default 0)
   --window N              unacknowledged reports of a device (default 20)
   --qos 0|1|2             (default 1)
-  --payload TEXT          each # becomes a random digit
+  --payload TEXT          # is a random digit; all @ together count the reports of a device
   --no-commands           do not subscribe to commands
   --connecting N          connections opened at a time (default 100)
   --keep-alive N          seconds (default 60)

@@ -19,7 +19,7 @@ export type FleetOptions = {
   /** Reports that a device may have unacknowledged. */
   readonly window: number;
   readonly qos: QoS;
-  /** Each `#` becomes a random digit. */
+  /** `#` is a random digit; all `@` together are a number that counts the reports of a device. */
   readonly payload: string;
   /** Subscribe to commands and answer them. */
   readonly commands: boolean;
@@ -28,7 +28,7 @@ export type FleetOptions = {
   readonly keepAliveSeconds: number;
   readonly cleanSession: boolean;
   readonly signal?: AbortSignal;
-  /** Called when all are connected, and again at the end, before they leave. */
+  /** Called when all are connected, and when the measurement begins and ends; it waits for what this returns. */
   readonly onPhase?: (phase: "connected" | "measuring" | "measured") => void | Promise<void>;
 };
 

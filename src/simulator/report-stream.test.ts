@@ -57,6 +57,22 @@ test("fills its window in one write, each packet whole and with digits of its ow
   expect(new Set(texts).size).toBeGreaterThan(1);
 });
 
+test("counts its reports where it is asked to", () => {
+  const { stream, writes } = start({ window: 2, payload: "n=1@@ #" });
+  stream.start();
+  for (let round = 0; round < 5; round++) {
+    stream.acknowledged(1);
+    stream.acknowledged(2);
+    stream.goOn();
+  }
+  const numbers = writes.flat().map((it) =>
+    Buffer.from("payload" in it ? it.payload : "")
+      .toString()
+      .slice(2, 5),
+  );
+  expect(numbers).toEqual(Array.from({ length: 12 }, (_, index) => String(100 + index)));
+});
+
 test("sends again what was acknowledged, side by side in one write, after the chunk", () => {
   const { stream, ids, counters } = start();
   stream.start();

@@ -1,0 +1,50 @@
+const property = (propertyName: string, dataType: "int" | "decimal", max: number) => ({
+  propertyName,
+  dataType,
+  required: true,
+  min: 0,
+  max,
+  step: 0,
+  maxLength: 0,
+  method: "RE",
+  unit: null,
+  enumList: null,
+});
+
+/** One service with three properties; the sequence tells lost and overtaken reports. */
+export const BENCH_PRODUCT = {
+  devicetype: {
+    devices: [
+      {
+        manufacturerId: "Bench",
+        manufacturerName: "Bench",
+        model: "Load1",
+        deviceType: "Load",
+        protocolType: "MQTT",
+        omCapability: null,
+        serviceTypeCapabilities: [{ serviceId: "Load", serviceType: "Load", option: "Mandatory" }],
+      },
+    ],
+  },
+  servicetypes: [
+    {
+      services: [
+        {
+          serviceType: "Load",
+          description: "What the load generator sends",
+          properties: [
+            property("sequence", "int", 2_000_000_000),
+            property("temperature", "decimal", 100),
+            property("humidity", "int", 100),
+          ],
+          commands: [],
+        },
+      ],
+    },
+  ],
+};
+
+/** 1,000,000,000 and up, because JSON knows no leading zeros. */
+export const FIRST_SEQUENCE = 1_000_000_000;
+export const BENCH_PAYLOAD =
+  '{"msgType":"deviceReq","data":[{"serviceId":"Load","serviceData":{"sequence":1@@@@@@@@@,"temperature":2#.#,"humidity":4#}}]}';

@@ -1,0 +1,90 @@
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { operator } from "../../test/support/api";
+import { startIslet } from "../../test/support/islet";
+import { BENCH_PRODUCT } from "./bench-product";
+
+const ROOT = join(import.meta.dir, "../..");
+const BINARY = join(ROOT, "dist/islet");
+
+/** The compiled binary if there is one, else the source on this Bun. */
+export const programUnderTest = (): string[] =>
+  existsSync(BINARY) ? [BINARY] : [process.execPath, join(ROOT, "src/main.ts")];
+
+export type Server = Awaited<ReturnType<typeof startServer>>;
+
+/** The whole program as a user starts it, with fsync before every acknowledgement; `data` is kept, or a new folder. */
+export async function startServer({ data, settings = {} }: { data?: string; settings?: Record<string, string> } = {}) {
+  const folder = data ?? temporaryFolder();
+  const since = performance.now();
+  const islet = await startIslet({
+    data: folder,
+    program: withManyFiles(programUnderTest()),
+    settings: {
+      durability: "full",
+      "https.listen": "off",
+      "mqtts.listen": "off",
+      "api.calls_per_minute": "1000000000", // the throttle is for applications, not for this
+      ...settings,
+    },
+  });
+  const readyMs = performance.now() - since;
+  const address = (text: string) => ({
+    host: text.slice(0, text.lastIndexOf(":")),
+    port: Number(text.slice(text.lastIndexOf(":") + 1)),
+  });
+
+  return {
+    pid: islet.pid,
+    data: folder,
+    readyMs,
+    mqtt: address(islet.ready.mqtt),
+    url: `http://${islet.ready.http}`,
+    /** A fresh application with the product of the bench. */
+    async setUp(): Promise<{ appId: string; secret: string; productId: string }> {
+      const manage = await operator(islet);
+      const { appId, secret } = (await manage<{ appId: string; secret: string }>("POST", "/apps", { name: "bench" }))
+        .body;
+      const product = await manage<{ productId: string }>("POST", `/apps/${appId}/products`, BENCH_PRODUCT);
+      if (product.status !== 201) throw new Error(`product: ${JSON.stringify(product)}`);
+      return { appId, secret, productId: product.body.productId };
+    },
+    async metrics(): Promise<string> {
+      return (await fetch(`http://${islet.ready.http}/metrics`)).text();
+    },
+    /** Ends the process; the folder stays. */
+    async stop(): Promise<void> {
+      await islet.stop();
+    },
+    async dispose(): Promise<void> {
+      await islet.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export const temporaryFolder = () => mkdtempSync(join(tmpdir(), "islet-bench-"));
+
+/** A copy to be spoiled by one run. */
+export function copyFolder(folder: string): string {
+  const copy = temporaryFolder();
+  cpSync(folder, copy, { recursive: true });
+  return copy;
+}
+
+/** Ten thousand connections are more than the usual limit of open files. */
+export const withManyFiles = (command: readonly string[]): string[] => [
+  "sh",
+  "-c",
+  'ulimit -n 65535 2>/dev/null || ulimit -n "$(ulimit -H -n)"; exec "$@"',
+  "sh",
+  ...command,
+];
+
+/** Bytes of resident memory, as Linux counts them. */
+export function residentBytes(pid: number): number {
+  const line = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
+  if (!line) throw new Error(`no VmRSS of process ${pid}`);
+  return Number(line[1]) * 1024;
+}
