@@ -46,20 +46,22 @@ export function historyPurge({ reads, clock, overrides, settings }: Options): Pu
         yield SEARCH;
       }
       if (isAgingDue) sweptNo = 0; // devices may have lost their own time
-      yield* sweep(now - settings.historyKeepMs, daysOf, maxRows);
+      yield* sweep(now, daysOf, maxRows);
       if (!isAgingDue) return;
       for (const [deviceNo, days] of daysOf) yield* ageOne(deviceNo, now - days * DAY_MS, maxRows);
       agedAt = now;
     },
   };
 
-  function* sweep(before: number, daysOf: ReadonlyMap<number, number>, maxRows: () => number): Generator<PurgeStep> {
+  function* sweep(now: number, daysOf: ReadonlyMap<number, number>, maxRows: () => number): Generator<PurgeStep> {
+    const before = now - settings.historyKeepMs;
     for (;;) {
       const limit = maxRows();
       const rows = selectOldest.all(sweptNo, limit);
-      const young = rows.findIndex(({ stored_ms }) => stored_ms >= before);
+      // Blocks of a time when the clock was ahead stay where they are and must not end the sweep.
+      const young = rows.findIndex(({ stored_ms }) => stored_ms >= before && stored_ms <= now);
       const old = young < 0 ? rows : rows.slice(0, young);
-      yield deleteRuns(old.map((row) => (daysOf.has(row.device_no) ? undefined : row)));
+      yield deleteRuns(old.map((row) => (row.stored_ms > now || daysOf.has(row.device_no) ? undefined : row)));
       sweptNo = old.at(-1)?.no ?? sweptNo; // after the step was written: a failed one is tried again
       if (old.length < limit) return;
     }
