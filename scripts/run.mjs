@@ -77,7 +77,7 @@ async function runTests(bun, args) {
     step("the binary builds", bun, ["scripts/build.ts"]);
   }
   console.log("— the tests pass");
-  const child = spawn(bun, ["test", ...args], { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(bun, ["test", "--timeout", "30000", ...args], { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.on("data", (chunk) => {
@@ -109,9 +109,11 @@ switch (command) {
   case "demo":
     become(bun, ["src/main.ts", "demo", ...args]);
     break;
+  case "setup":
+    break; // done above
   case "start":
     become(bun, ["src/main.ts", "serve", ...args]);
     break;
   default:
-    fail("usage: node scripts/run.mjs demo|start|test|build|bench [arguments]");
+    fail("usage: node scripts/run.mjs demo|start|test|build|bench|setup [arguments]");
 }

@@ -45,7 +45,7 @@ function isAllowed(file: string, target: string): boolean {
   const [, from = "", fromPart = ""] = file.split("/");
   const [top, to = "", toPart = ""] = target.split("/");
   // Numbered SQL is data: tests of repositories open real databases with it, `app` runs it.
-  if (top === "migrations") return from === "app" || isTest(file);
+  if (top === "migrations" || target === "package.json") return from === "app" || isTest(file);
   if (from !== to) return MAY_IMPORT[from]?.includes(to) ?? false;
   if (fromPart === toPart || STRANGERS.has(fromPart) !== STRANGERS.has(toPart)) return inOrder(from, fromPart, toPart);
   return !STRANGERS.has(fromPart) && inOrder(from, fromPart, toPart);

@@ -114,6 +114,9 @@ export function deviceRepository(db: Database) {
   const setNodeType = db.query<null, [string, number]>("UPDATE device SET node_type = ? WHERE no = ?");
   const remove = db.query<null, [number]>("DELETE FROM device WHERE no = ?");
   const addPurge = db.query<null, [number]>("INSERT INTO device_purge VALUES (?)");
+  const selectAging = db.query<{ deviceNo: number; days: number }, [number, number]>(
+    "SELECT no AS deviceNo, data_aging_days AS days FROM device WHERE data_aging_days >= 1 AND no > ? ORDER BY no LIMIT ?",
+  );
   const selectPurges = db.query<{ device_no: number }, [number]>(
     "SELECT device_no FROM device_purge ORDER BY device_no LIMIT ?",
   );
@@ -161,6 +164,7 @@ export function deviceRepository(db: Database) {
       remove.run(no);
       addPurge.run(no);
     },
+    agingOverrides: (afterNo: number, limit: number) => selectAging.all(afterNo, limit),
     purges: (limit: number) => selectPurges.all(limit).map((row) => row.device_no),
     removePurge: (no: number) => void removePurge.run(no),
     expired: (nowMs: number, limit: number) => selectExpired.all(nowMs, limit).map(({ no }) => no),

@@ -151,6 +151,8 @@ export interface DeviceService {
   /** After the start: long connections did not survive it. Whoever is ONLINE by one has the grace time to come back. */
   recover(): void;
 
+  /** Devices whose history has a time of its own, 1 to 90 days, in the order of their numbers. */
+  agingOverrides(afterNo: number, limit: number): { readonly deviceNo: number; readonly days: number }[];
   /** Numbers of deleted devices whose telemetry is still to be purged, oldest first. Numbers are never used again. */
   pendingPurges(limit: number): number[];
   purged(deviceNos: readonly number[]): Promise<void>;

@@ -160,6 +160,7 @@ export function openDevices(parts: Parts) {
     seen: contact,
     recover: () => links.expect(repository.onlineByConnection()),
 
+    agingOverrides: repository.agingOverrides,
     pendingPurges: repository.purges,
     purged: (deviceNos) =>
       transactor.write(() => {

@@ -1,0 +1,192 @@
+import { startMqttListener } from "../access/mqtt";
+import type { ApplicationEvents } from "../capabilities/applications/application";
+import { openApplications } from "../capabilities/applications/open-applications";
+import type { CommandEvents } from "../capabilities/commands/command";
+import { createCommandService } from "../capabilities/commands/command-service";
+import { startCommandUpkeep } from "../capabilities/commands/command-upkeep";
+import type { DeviceEvents } from "../capabilities/devices/device";
+import type { DeviceLink } from "../capabilities/devices/device-link";
+import { openDevices } from "../capabilities/devices/open-devices";
+import type { ProductEvents } from "../capabilities/products/product";
+import { productService } from "../capabilities/products/product-service";
+import { reportedShadow } from "../capabilities/shadow/reported-shadow";
+import { httpCallbackClient } from "../capabilities/subscriptions/http-callback-client";
+import { notifyOfCommands } from "../capabilities/subscriptions/notify-of-commands";
+import { openPush } from "../capabilities/subscriptions/push";
+import { createHistory } from "../capabilities/telemetry/history";
+import { createIngest } from "../capabilities/telemetry/ingest";
+import { lastSeen } from "../capabilities/telemetry/last-seen";
+import { startPurge } from "../capabilities/telemetry/purge";
+import { deletedDevicesPurge } from "../capabilities/telemetry/purge-devices";
+import { historyPurge } from "../capabilities/telemetry/purge-history";
+import { HISTORY_DEFAULTS } from "../capabilities/telemetry/settings";
+import { createTraces } from "../capabilities/trace/trace";
+import { tracePurge } from "../capabilities/trace/trace-purge";
+import { DELETE_TRACES_OF_DEVICE } from "../capabilities/trace/trace-repository";
+import { managementApi } from "../northbound/management";
+import { notificationRenderer, oceanConnect } from "../northbound/oceanconnect";
+import { loadServerTls } from "../platform/certificates";
+import type { Clock } from "../platform/clock";
+import { eventBus } from "../platform/events";
+import { randomIds } from "../platform/ids";
+import type { Log } from "../platform/log";
+import { createMetrics } from "../platform/metrics";
+import { openSecrets } from "../platform/secrets";
+import type { Worker } from "../platform/worker";
+import type { Config } from "./config";
+import { dataPaths } from "./data-folder";
+import { parseListen, renderAddress } from "./listen-address";
+import { listenHttp } from "./listen-http";
+import { openStorage } from "./open-storage";
+import { watchRuntime } from "./runtime-metrics";
+
+type Options = {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Value of ISLET_MASTER_KEY. */
+  readonly masterKey?: string | undefined;
+};
+
+export type Platform = {
+  /** Real addresses by listener; those that are off are not there. */
+  readonly addresses: Readonly<Record<string, string>>;
+  /** Made at the very first start, when the configuration names none. */
+  readonly madeAdminPassword: string | undefined;
+  /** Resolves when a part broke that the platform cannot do without. */
+  readonly failed: Promise<Error>;
+  /** Stops accepting, finishes what is under way, commits. */
+  stop(): Promise<void>;
+};
+
+/** The only place that knows every part. Reads top to bottom in start order; stops in reverse. */
+export async function start({ config, clock, log, masterKey }: Options): Promise<Platform> {
+  await using opened = new AsyncDisposableStack(); // if a later line throws, what was opened is closed again
+  const { settings } = config;
+  const ids = randomIds;
+  const metrics = createMetrics();
+  const failed = Promise.withResolvers<Error>();
+  const watch = (worker: Worker) => {
+    worker.finished.catch(failed.resolve);
+    opened.defer(() => worker.stop());
+  };
+
+  // Storage
+  const paths = dataPaths(config.data);
+  const storage = await openStorage(paths, config.durability);
+  opened.defer(() => storage.close());
+  const { registry, transactor, telemetryReads, writer } = storage;
+  const secrets = openSecrets({ db: registry, file: paths.masterKey, environmentKey: masterKey, log });
+  opened.defer(watchRuntime(metrics, clock, paths));
+
+  // What the platform does
+  const applicationEvents = eventBus<ApplicationEvents>();
+  const productEvents = eventBus<ProductEvents>();
+  const deviceEvents = eventBus<DeviceEvents>();
+  const commandEvents = eventBus<CommandEvents>();
+  const links: DeviceLink[] = [];
+
+  const { applications, tokens, operators, pushCertificates } = openApplications({
+    ...{ db: registry, transactor, events: applicationEvents, secrets, clock },
+    settings: { tokens: settings.api, calls: settings.api, sessions: settings.api, attempts: settings.attempts },
+  });
+  const products = productService({ db: registry, transactor, applications, events: productEvents, ids, clock });
+  const { devices, hasDevices, startExpiry } = openDevices({
+    ...{ db: registry, transactor, applications, products, events: deviceEvents, applicationEvents, productEvents },
+    ...{ sealer: secrets.sealer, ids, clock, log, settings: settings.devices },
+    disconnect: (deviceNo, reason) => {
+      for (const link of links) link.disconnect(deviceNo, reason);
+    },
+  });
+  applications.refuseDeletionWhile(hasDevices);
+
+  const traces = createTraces({ writer, reads: telemetryReads, clock, log, metrics, settings: settings.trace });
+  opened.defer(() => traces.stop());
+
+  const commands = createCommandService({
+    ...{ db: registry, transactor, devices, deviceEvents, products, links, events: commandEvents },
+    ...{ clock, ids, log, metrics, trace: traces, settings: settings.commands },
+  });
+
+  const push = await openPush({
+    ...{ registry, transactor, telemetryReads, writer, clock, ids, log, metrics, settings: settings.push },
+    render: notificationRenderer(),
+    client: httpCallbackClient({ clock, settings: settings.push, findTrust: pushCertificates.find }),
+    application: applications.byNo,
+    events: { applications: applicationEvents, products: productEvents, devices: deviceEvents },
+  });
+  notifyOfCommands(commandEvents, push.notify);
+
+  const ingest = createIngest({
+    ...{ writer, reads: telemetryReads, clock, log, metrics, trace: traces, settings: settings.ingest },
+    notifier: push.notifier,
+  });
+  opened.defer(() => ingest.settled());
+  const history = createHistory({ reads: telemetryReads, settings: HISTORY_DEFAULTS });
+  const shadow = reportedShadow(telemetryReads);
+  const seen = lastSeen(telemetryReads, ingest.seenInMemory);
+
+  // Work in the background
+  await commands.recover();
+  devices.recover();
+  watch(push.start());
+  watch(startExpiry());
+  watch(startCommandUpkeep({ commands, clock, log, settings: settings.commands }));
+  watch(
+    startPurge({
+      ...{ writer, clock, log, metrics, settings: settings.history },
+      tasks: [
+        historyPurge({ reads: telemetryReads, clock, overrides: devices, settings: settings.history }),
+        deletedDevicesPurge({ reads: telemetryReads, devices, alsoDelete: [DELETE_TRACES_OF_DEVICE] }),
+        tracePurge({ reads: telemetryReads, clock, settings: settings.trace }),
+      ],
+    }),
+  );
+
+  // Doors
+  const { generatedPassword } = await operators.ensureAdmin(config["admin.password"]);
+  const tls = await loadServerTls({ folder: paths.tls, clock, log, ...tlsSources(config) });
+  const mqttsAddress = parseListen(config["mqtts.listen"]);
+  const mqtt = await startMqttListener({
+    ...{ devices, deviceEvents, ingest, commands, trace: traces, registry, telemetry: telemetryReads, transactor },
+    ...{ clock, log, metrics, settings: settings.mqtt },
+    mqtt: parseListen(config["mqtt.listen"]),
+    mqtts: mqttsAddress && { ...mqttsAddress, cert: tls.cert, key: tls.key },
+  });
+  opened.defer(() => mqtt.stop());
+  links.push(mqtt.deviceLink);
+
+  const http = listenHttp({
+    ...{ config, clock, ids, log, metrics, tls, storage },
+    vendor: oceanConnect({
+      ...{ tokens, applications, products, devices, commands, history, shadow },
+      subscriptions: push.subscriptions,
+    }),
+    management: managementApi({
+      ...{ sessions: operators, applications, products, devices, history, shadow, commands, traces },
+      ...{ lastSeen: seen, pushLog: push.log, pushCertificates, subscriptions: push.subscriptions },
+    }),
+  });
+  opened.defer(() => http.stop());
+
+  const running = opened.move();
+  return {
+    addresses: {
+      ...http.addresses,
+      ...(mqtt.mqtt && { mqtt: renderAddress(mqtt.mqtt) }),
+      ...(mqtt.mqtts && { mqtts: renderAddress(mqtt.mqtts) }),
+    },
+    madeAdminPassword: generatedPassword,
+    failed: failed.promise,
+    stop: () => running.disposeAsync(),
+  };
+}
+
+function tlsSources(config: Config) {
+  const { "tls.cert_file": certFile, "tls.key_file": keyFile, "tls.ca_file": caFile } = config;
+  const names = config["tls.names"].split(",").map((name) => name.trim());
+  return {
+    own: certFile && keyFile ? { certFile, keyFile, ...(caFile && { caFile }) } : undefined,
+    names: names.filter((name) => name !== ""),
+  };
+}
