@@ -19,6 +19,8 @@ export const ingest = defineBench({
     const server = await startServer();
     const devices = await registerLoadDevices(server, CONNECTIONS);
     const ours = await startLoad({ ...load, address: server.mqtt, devices }).result;
+    const stored = await server.stored();
+    if (stored < ours.acknowledged) throw new Error(`acknowledged ${ours.acknowledged}, but stored only ${stored}`);
     await server.dispose();
     const values = { acknowledgedPerSecond: ours.acknowledgedPerSecond, p99Ms: ours.latencyMs.p99 };
     if (!hasMosquitto) return values;

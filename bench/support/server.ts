@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { operator } from "../../test/support/api";
 import { startIslet } from "../../test/support/islet";
 import { BENCH_PRODUCT } from "./bench-product";
+import { sumOf } from "./metrics-text";
 
 const ROOT = join(import.meta.dir, "../..");
 const BINARY = join(ROOT, "dist/islet");
@@ -35,6 +36,8 @@ export async function startServer({ data, settings = {} }: { data?: string; sett
     port: Number(text.slice(text.lastIndexOf(":") + 1)),
   });
 
+  const metrics = async (): Promise<string> => (await fetch(`http://${islet.ready.http}/metrics`)).text();
+
   return {
     pid: islet.pid,
     data: folder,
@@ -50,9 +53,9 @@ export async function startServer({ data, settings = {} }: { data?: string; sett
       if (product.status !== 201) throw new Error(`product: ${JSON.stringify(product)}`);
       return { appId, secret, productId: product.body.productId };
     },
-    async metrics(): Promise<string> {
-      return (await fetch(`http://${islet.ready.http}/metrics`)).text();
-    },
+    metrics,
+    /** Reports that fitted the model and are on disk. */
+    stored: async (): Promise<number> => sumOf(await metrics(), "islet_reports_total", 'outcome="stored"'),
     /** Ends the process; the folder stays. */
     async stop(): Promise<void> {
       await islet.stop();
