@@ -58,24 +58,38 @@ export function addEnclosed(batch: Batch, row: EnclosedRow): void {
   if (row.committed) batch.committed.push(row);
 }
 
+/** The statements of a closed batch: `own` has the device number in its first column. */
+export type SealedBatch = { readonly batch: Batch; readonly own: readonly WriteStep[]; readonly others: WriteStep[] };
+
 /**
- * The statements of the batch; nothing can be added to it afterwards. What belongs to a device that was deleted
- * meanwhile is left out: its purge runs behind this batch in the same queue and must find everything there is.
- * `grew` hears by how many characters the reported states in memory have changed.
+ * Nothing can be added to the batch afterwards, and the state in memory goes its way: what is rendered here is what the
+ * reports of this batch and those before it have made of it. `grew` hears by how many characters the states have changed.
  */
-export function sealBatch(batch: Batch, storedMs: number, grew: (chars: number) => void): WriteStep[] {
-  for (const device of batch.devices) device.block = undefined;
-  const deleted = new Set<number>();
-  for (const { device } of batch.devices) if (device.deleted) deleted.add(device.no);
-  const steps = [blockStep(batch, storedMs, deleted), shadowStep(batch, deleted, grew), seenStep(batch, deleted)];
-  for (const [sql, columns] of batch.enclosed) steps.push({ sql, columns });
-  return steps.filter(({ columns }) => columns[0] && columns[0].length > 0);
+export function sealBatch(batch: Batch, nowMs: number, grew: (chars: number) => void): SealedBatch {
+  for (const device of batch.devices) device.block = undefined; // the next record begins a block of the next batch
+  const own = [blockStep(batch, nowMs), shadowStep(batch, grew), seenStep(batch)];
+  return { batch, own, others: [...batch.enclosed].map(([sql, columns]) => ({ sql, columns })) };
 }
 
-function blockStep({ blocks }: Batch, storedMs: number, deleted: ReadonlySet<number>): WriteStep {
+/**
+ * What belongs to a device that was deleted meanwhile is left out: its purge runs behind this batch in the same queue
+ * and must find everything there is. To be asked when the batch is handed over.
+ */
+export function stepsOf({ batch, own, others }: SealedBatch): WriteStep[] {
+  const deleted = new Set<SqlValue>();
+  for (const { device } of batch.devices) if (device.deleted) deleted.add(device.no);
+  const kept = deleted.size === 0 ? own : own.map((step) => withoutDevices(step, deleted));
+  return [...kept, ...others].filter(({ columns }) => columns[0] && columns[0].length > 0);
+}
+
+function withoutDevices({ sql, columns }: WriteStep, deleted: ReadonlySet<SqlValue>): WriteStep {
+  const isKept = columns[0]?.map((deviceNo) => !deleted.has(deviceNo)) ?? [];
+  return { sql, columns: columns.map((column) => column.filter((_, row) => isKept[row])) };
+}
+
+function blockStep({ blocks }: Batch, storedMs: number): WriteStep {
   const columns: [number[], number[], number[], number[], number[], string[]] = [[], [], [], [], [], []];
   for (const block of blocks) {
-    if (deleted.has(block.deviceNo)) continue;
     columns[0].push(block.deviceNo);
     columns[1].push(storedMs);
     columns[2].push(block.minMs);
@@ -86,11 +100,10 @@ function blockStep({ blocks }: Batch, storedMs: number, deleted: ReadonlySet<num
   return { sql: INSERT_BLOCK, columns };
 }
 
-function shadowStep({ services }: Batch, deleted: ReadonlySet<number>, grew: (chars: number) => void): WriteStep {
+function shadowStep({ services }: Batch, grew: (chars: number) => void): WriteStep {
   const columns: [number[], string[], string[], number[], (string | null)[]] = [[], [], [], [], []];
   for (const service of services) {
     const { state, owner } = service;
-    if (deleted.has(owner.device.no)) continue;
     const reported = JSON.stringify(state.values);
     grew(reported.length - service.chars);
     service.chars = reported.length;
@@ -103,10 +116,9 @@ function shadowStep({ services }: Batch, deleted: ReadonlySet<number>, grew: (ch
   return { sql: UPSERT_SHADOW, columns };
 }
 
-function seenStep({ seen }: Batch, deleted: ReadonlySet<number>): WriteStep {
+function seenStep({ seen }: Batch): WriteStep {
   const columns: [number[], number[]] = [[], []];
   for (const state of seen) {
-    if (deleted.has(state.device.no)) continue;
     columns[0].push(state.device.no);
     columns[1].push(state.seenMs);
     state.writtenSeenMs = state.seenMs;

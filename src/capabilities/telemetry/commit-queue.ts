@@ -2,7 +2,7 @@ import type { Clock } from "../../platform/clock";
 import type { Log } from "../../platform/log";
 import type { StorageWriter } from "../../platform/storage/storage-writer";
 import type { Batch } from "./batch";
-import { emptyBatch, sealBatch } from "./batch";
+import { emptyBatch, type SealedBatch, sealBatch, stepsOf } from "./batch";
 import type { IngestMetrics } from "./ingest-metrics";
 import type { AckSink } from "./report";
 import type { IngestSettings } from "./settings";
@@ -44,7 +44,7 @@ export interface CommitQueue {
 export function commitQueue({ writer, clock, log, settings, ...hooks }: Options): CommitQueue {
   const { maxBatchMessages, maxBatchChars, maxBatchesInFlight, queueHighChars, queueLowChars } = settings;
   let open = emptyBatch(1);
-  const full: Batch[] = []; // closed because of their size, in order
+  const closed: SealedBatch[] = []; // in order; more than one only while batches fill up faster than they are written
   const inFlight: Posted[] = [];
   const drainListeners: (() => void)[] = [];
   let queuedChars = 0; // of everything but the open batch
@@ -62,23 +62,23 @@ export function commitQueue({ writer, clock, log, settings, ...hooks }: Options)
 
   function postNext(): void {
     while (inFlight.length < maxBatchesInFlight) {
-      if (full.length === 0 && open.sinks.length === 0) return;
-      if (full.length === 0) close();
-      post(full.shift() as Batch);
+      if (closed.length === 0 && open.sinks.length === 0) return;
+      if (closed.length === 0) close();
+      post(closed.shift() as SealedBatch);
     }
   }
 
   function close(): void {
     queuedChars += open.chars;
-    full.push(open);
-    for (const device of open.devices) device.block = undefined; // the next record begins a block of the next batch
+    closed.push(sealBatch(open, clock.now(), hooks.grew));
     open = emptyBatch(open.no + 1);
   }
 
-  function post(batch: Batch): void {
+  function post(sealed: SealedBatch): void {
+    const { batch } = sealed;
     const posted: Posted = { batch, sinceMs: clock.monotonic(), outcome: "pending" };
     inFlight.push(posted);
-    const steps = sealBatch(batch, clock.now(), hooks.grew);
+    const steps = stepsOf(sealed);
     // Nothing to write, too, keeps its place behind the batch before.
     const written = steps.length === 0 ? Promise.resolve() : writer.commit(steps);
     written.then(
@@ -100,7 +100,7 @@ export function commitQueue({ writer, clock, log, settings, ...hooks }: Options)
     if (!scheduled) postNext(); // first the disk gets its next batch, then the devices their answers
     for (const posted of settled) settle(posted);
     relieve();
-    if (!isIdle && inFlight.length === 0 && full.length === 0 && open.sinks.length === 0) {
+    if (!isIdle && inFlight.length === 0 && closed.length === 0 && open.sinks.length === 0) {
       isIdle = true;
       idle.resolve();
     }
@@ -173,7 +173,7 @@ export function commitQueue({ writer, clock, log, settings, ...hooks }: Options)
       return queuedChars + open.chars;
     },
     get batches() {
-      return inFlight.length + full.length;
+      return inFlight.length + closed.length;
     },
     get congested() {
       return congested;
