@@ -46,6 +46,7 @@ CREATE INDEX device_by_product ON device (product_no);
 CREATE INDEX device_by_aging ON device (no) WHERE data_aging_days >= 1;
 CREATE INDEX device_online ON device (no) WHERE status = 'ONLINE';
 CREATE INDEX device_expiring ON device (expires_at_ms) WHERE expires_at_ms IS NOT NULL;
+CREATE INDEX device_aging ON device (no) WHERE data_aging_days > 0;
 CREATE UNIQUE INDEX device_by_verify_key ON device (verify_key) WHERE verify_key IS NOT NULL;
 
 -- For limits, totals and the numbers beside lists: counting 100,000 rows takes milliseconds, reading this does not.

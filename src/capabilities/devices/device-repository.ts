@@ -114,9 +114,6 @@ export function deviceRepository(db: Database) {
   const setNodeType = db.query<null, [string, number]>("UPDATE device SET node_type = ? WHERE no = ?");
   const remove = db.query<null, [number]>("DELETE FROM device WHERE no = ?");
   const addPurge = db.query<null, [number]>("INSERT INTO device_purge VALUES (?)");
-  const selectAging = db.query<{ deviceNo: number; days: number }, [number, number]>(
-    "SELECT no AS deviceNo, data_aging_days AS days FROM device WHERE data_aging_days >= 1 AND no > ? ORDER BY no LIMIT ?",
-  );
   const selectPurges = db.query<{ device_no: number }, [number]>(
     "SELECT device_no FROM device_purge ORDER BY device_no LIMIT ?",
   );
@@ -131,6 +128,10 @@ export function deviceRepository(db: Database) {
   );
   const selectCounts = db.query<CountRow, [number]>(
     "SELECT status, devices, frozen, non_secure FROM device_count WHERE app_no = ?",
+  );
+  const selectAging = db.query<{ deviceNo: number; days: number }, [number, number]>(
+    `SELECT no AS deviceNo, data_aging_days AS days FROM device INDEXED BY device_aging
+     WHERE no > ? AND data_aging_days > 0 ORDER BY no LIMIT ?`,
   );
   const anyOf = db.query<{ no: number }, [number]>("SELECT no FROM device WHERE app_no = ? LIMIT 1");
   // Given numbers keep the sequence up to date, and a rolled back one is simply skipped.

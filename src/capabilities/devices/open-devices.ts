@@ -141,8 +141,9 @@ export function openDevices(parts: Parts) {
       return sealed && sealer.open(sealed, pskContext(deviceNo));
     },
     findSubDevice(gatewayNo, idOrNodeId) {
-      const row = repository.findById(idOrNodeId) ?? repository.findByNodeId(idOrNodeId);
-      return row && (row.gateway_no === gatewayNo || row.no === gatewayNo) ? toDevice(row) : undefined;
+      const isIts = (row: ReadRow | undefined) => row?.gateway_no === gatewayNo || row?.no === gatewayNo;
+      const byId = repository.findById(idOrNodeId);
+      return isIts(byId) ? optional(byId) : optional([repository.findByNodeId(idOrNodeId)].find(isIts));
     },
 
     acquire: live.acquire,
