@@ -26,7 +26,7 @@ type Parts = {
 };
 
 /**
- * Sessions by device: the client id cannot be the key, since its timestamp changes every hour (docs/decisions/0003).
+ * Sessions by device: the client id cannot be the key, since its timestamp changes every hour (docs/decisions/0004).
  * In memory are those that are in use or hold unacknowledged messages; the rest is read when its device comes back.
  */
 export function mqttSessions({ repository, transactor, ingest, clock, log, sessionExpiryMs }: Parts) {

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import {
   bytes,
   connack,
@@ -22,7 +22,6 @@ beforeEach(async () => {
   platform = await startStubPlatform();
 });
 afterEach(() => platform.stop());
-afterAll(() => {});
 
 const TOPIC = dataTopic(METER.deviceId);
 

@@ -79,7 +79,7 @@ describe("SUBSCRIBE", () => {
     await client.expectAlive();
   });
 
-  test("[MQTT-3.8.4-4, 3.8.4-5, 3.9.3-1] gets one code for each filter, in their order, with its identifier [MQTT-3.8.4-2]", async () => {
+  test("[MQTT-3.8.4-1, 3.8.4-4, 3.8.4-5, 3.9.3-1, 3.9.3-2] gets one code for each filter, in their order, with its identifier [MQTT-3.8.4-2]", async () => {
     const client = await loggedIn(platform);
     client.send(subscribe(0xabcd, [TOPIC, 2], ["#", 0], [commandTopic(METER.nodeId), 0], ["x", 1]));
     await client.expect(suback(0xabcd, 2, 0x80, 0, 0x80));
@@ -291,7 +291,7 @@ test("commands that went with a connection are told as lost", async () => {
   expect(platform.lost).toEqual([1]);
 });
 
-test("[MQTT-2.3.1-7] SUBACK and UNSUBACK carry the identifier of their request", async () => {
+test("[MQTT-2.3.1-7, 2.2.2-1] SUBACK and UNSUBACK carry the identifier of their request", async () => {
   const client = await loggedIn(platform);
   client.send(bytes(subscribe(0x0102, [TOPIC, 0]), unsubscribe(0x0304, TOPIC)));
   await client.expect(bytes(hex("9003"), uint16(0x0102), 0, hex("b002"), uint16(0x0304)));
