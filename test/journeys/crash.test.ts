@@ -29,26 +29,21 @@ test(`nothing acknowledged is lost by kill -9 (SEED=${seed})`, async () => {
 
   for (let round = 0; round < ROUNDS; round++) {
     const clients = await Promise.all(devices.map(({ deviceId, secret }) => connect(islet, deviceId, secret)));
-    let going = true;
     const loads = clients.map(async (client, index) => {
       const { deviceId } = devices[index] as { deviceId: string };
-      while (going) {
+      const closed = new Promise<void>((resolve) => client.once("close", () => resolve()));
+      while (client.connected) {
         const number = (sent.get(deviceId) ?? 0) + 1;
         sent.set(deviceId, number);
-        const settled = client.publishAsync(dataTopic(deviceId), report("Climate", numbered(number)), { qos: 1 });
-        settled.then(
-          () => acknowledged.push({ deviceId, number }),
-          () => {},
-        );
-        await Promise.race([
-          settled.catch(() => {}),
-          new Promise<void>((resolve) => client.once("close", () => resolve())),
-        ]);
+        const settled = client
+          .publishAsync(dataTopic(deviceId), report("Climate", numbered(number)), { qos: 1 })
+          .then(() => void acknowledged.push({ deviceId, number }))
+          .catch(() => {});
+        await Promise.race([settled, closed]);
       }
     });
     await Bun.sleep(100 + random() * 500); // the random moment is the point of this test
     await islet.crash();
-    going = false;
     await Promise.all(loads);
     await Promise.all(clients.map((client) => client.endAsync(true)));
     islet = await startIslet({ data: folder.path });

@@ -22,10 +22,10 @@ test("the ready line names the real addresses, and each of them answers", async 
   for (const name of [
     "islet_connections",
     "islet_messages_total",
-    "islet_ingest_batch_reports",
+    "islet_ingest_batch_messages",
     "islet_ingest_commit_seconds",
-    "islet_outbox_depth",
-    "islet_pushes_total",
+    "islet_push_outbox_rows",
+    "islet_push_attempts_total",
     "islet_event_loop_delay_seconds",
     "islet_database_bytes",
   ])
