@@ -3,6 +3,8 @@ import { manualClock } from "../../../src/platform/testing/manual-clock";
 import {
   bytes,
   commandTopic,
+  connack,
+  connect,
   DISCONNECT,
   dataTopic,
   puback,
@@ -15,8 +17,9 @@ import {
   subscribe,
   TIMESTAMP,
 } from "./packets";
+import { connectRaw } from "./raw-client";
 import { eventually, loggedIn } from "./session";
-import { METER, type StubOptions, type StubPlatform, startStubPlatform } from "./stub-platform";
+import { METER, OTHER, type StubOptions, type StubPlatform, startStubPlatform } from "./stub-platform";
 
 const TOPIC = commandTopic(METER.deviceId);
 const DATA = dataTopic(METER.deviceId);
@@ -255,4 +258,82 @@ test("identifiers whose session is gone are cleared at the next start", async ()
   const second = await startStubPlatform({ registry, telemetry });
   await eventually(() => telemetry.query("SELECT * FROM mqtt_inbound").all().length === 0);
   await second.stop();
+});
+
+describe("what the device hears is on disk already", () => {
+  test("CONNACK of a persistent session", async () => {
+    const platform = await startStubPlatform();
+    platform.holdsRegistry = true;
+    const client = await connectRaw(platform.port);
+    client.send(connect(METER, KEPT));
+    await eventually(() => platform.held.get(1) === 1);
+    const other = await loggedIn(platform, OTHER);
+    await other.expectAlive();
+    expect(client.received().length).toBe(0);
+    platform.commitRegistry();
+    await client.expect(connack(0));
+    await platform.stop();
+  });
+
+  test("SUBACK, PUBLISH and PUBREL [MQTT-4.3.3-1] of a persistent session", async () => {
+    const platform = await startStubPlatform();
+    const client = await loggedIn(platform, METER, KEPT);
+    const isHeldUntilCommit = async (act: () => void, answer: Uint8Array) => {
+      await platform.transactor.settled();
+      platform.holdsRegistry = true;
+      act();
+      await client.expectAlive(); // PINGRESP comes, the answer does not
+      platform.commitRegistry();
+      await client.expect(answer);
+    };
+    await isHeldUntilCommit(() => client.send(subscribe(1, [TOPIC, 2])), suback(1, 2));
+    await isHeldUntilCommit(() => void send(platform, 11), publish(TOPIC, payloadOf(11), { qos: 2 }));
+    await isHeldUntilCommit(() => client.send(pubrec(1)), pubrel(1));
+    await platform.stop();
+  });
+});
+
+test("a command to a device that leaves while the command is stored is unreachable, and is not sent later", async () => {
+  const platform = await startStubPlatform();
+  const client = await loggedIn(platform, METER, KEPT);
+  client.send(subscribe(1, [TOPIC, 1]));
+  await client.expect(suback(1, 1));
+  platform.holdsRegistry = true;
+  const outcome = send(platform, 11);
+  client.vanish();
+  await eventually(() => platform.calls.includes("disconnected 1"));
+  platform.commitRegistry();
+  expect(await outcome).toBe("unreachable");
+  await platform.transactor.settled();
+  expect(platform.listener.deviceLink.holdsCommand?.(1, 11)).toBe(false);
+  const again = await loggedIn(platform, METER, { ...KEPT, present: 1 });
+  await again.expectAlive();
+  await platform.stop();
+});
+
+test("a QoS 2 message and a release that could not be stored are as if they had not come", async () => {
+  const platform = await startStubPlatform();
+  const client = await loggedIn(platform, METER, KEPT);
+  client.send(bytes(subscribe(1, [TOPIC, 1]), publish(DATA, report(1), { id: 5, qos: 2 })));
+  await client.packet();
+  await client.packet();
+  await send(platform, 11); // unacknowledged: the session stays in memory
+  await client.packet();
+  platform.store.isHeld = true;
+  client.send(bytes(publish(DATA, report(2), { id: 6, qos: 2 }), pubrel(5)));
+  await eventually(() => platform.store.waiting() === 2);
+  platform.store.fail();
+  platform.store.isHeld = false;
+  await client.expectClosed();
+  const again = await loggedIn(platform, METER, { ...KEPT, present: 1 });
+  await again.packet(); // the command
+  again.send(
+    bytes(
+      publish(DATA, report(1), { id: 5, qos: 2, dup: true }),
+      publish(DATA, report(2), { id: 6, qos: 2, dup: true }),
+    ),
+  );
+  await again.expect(bytes(pubrec(5), pubrec(6)));
+  expect(platform.store.reported.map(({ reports }) => reports[0]?.data.value)).toEqual([1, 2]);
+  await platform.stop();
 });

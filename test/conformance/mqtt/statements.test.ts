@@ -59,8 +59,9 @@ test("the table of statements is complete, and its files name what it says", asy
     Array.from({ length: count }, (_, index) => `${section}-${index + 1}`),
   );
   expect(rows.map(([id]) => id)).toEqual(expected);
-  for (const [id = "", where = ""] of rows) {
-    const files = [...(named.get(id) ?? [])].sort().join(", ");
-    if (files !== "" || !where.startsWith("not tested: ")) expect(`${id}: ${where}`).toBe(`${id}: ${files}`);
-  }
+  const wrong = rows.filter(
+    ([id = "", where = ""]) =>
+      !where.startsWith("not tested: ") && !where.split(", ").every((file) => named.get(id)?.has(file)),
+  );
+  expect(wrong).toEqual([]);
 });

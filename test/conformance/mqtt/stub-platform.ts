@@ -176,12 +176,23 @@ export type StubOptions = {
 export async function startStubPlatform(options: StubOptions = {}) {
   const registry = options.registry ?? openDatabase(":memory:", { migrations: REGISTRY_MIGRATIONS });
   const telemetry = options.telemetry ?? openDatabase(":memory:", { migrations: TELEMETRY_MIGRATIONS });
-  const transactor = groupCommit(registry);
+  const heldCommits: (() => void)[] = [];
+  const lost: number[] = [];
+  const platform = {
+    holdAnswers: false,
+    /** Commits of registry.db wait for `commitRegistry`. */
+    holdsRegistry: false,
+    commitRegistry() {
+      platform.holdsRegistry = false;
+      for (const run of heldCommits.splice(0)) run();
+    },
+  };
+  const transactor = groupCommit(registry, (run) =>
+    platform.holdsRegistry ? void heldCommits.push(run) : void setImmediate(run),
+  );
   const { stub: store, ingest } = stubIngest(telemetry);
   const { devices, calls, live, held } = stubDevices(options.devices ?? [METER, GATEWAY, SUB, OTHER, CUSTOM]);
   const answers: (Answered & { resolve(): void; reject(error: unknown): void })[] = [];
-  const lost: number[] = [];
-  const platform = { holdAnswers: false };
   const commands: MqttCommands = {
     answered: (device, mid, errcode, body) =>
       new Promise<void>((resolve, reject) => {
