@@ -8,7 +8,6 @@ const build = Bun.spawnSync(
     "build",
     "--compile",
     "--minify-syntax",
-    "--sourcemap=inline",
     "--no-compile-autoload-dotenv", // a stray .env or bunfig.toml in the working directory is not ours
     "--no-compile-autoload-bunfig",
     "src/main.ts",
