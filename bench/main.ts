@@ -6,7 +6,7 @@ import { parseArgs } from "node:util";
 import { type Bench, NOTHING_PREPARED } from "./bench";
 import { idle } from "./idle";
 import { ingest } from "./ingest";
-import { purge } from "./purge";
+import { purge } from "./purge-under-load";
 import { push } from "./push";
 import { register } from "./register";
 import { type BenchResult, isMet, medians, renderTable } from "./report";

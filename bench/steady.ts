@@ -3,7 +3,7 @@ import { anonymousDevices, registerLoadDevices } from "./support/devices";
 import { startLoad } from "./support/load";
 import { bucketsOf, quantileBetween } from "./support/metrics-text";
 import { hasMosquitto, startMosquitto } from "./support/mosquitto";
-import { startServer } from "./support/server";
+import { cpuSeconds, startServer } from "./support/server";
 
 const CONNECTIONS = 1_000;
 const RATE = 20_000;
@@ -27,9 +27,11 @@ export const steady = defineBench({
     });
     await running.reached("measuring");
     const before = bucketsOf(await server.metrics(), LOOP_DELAY);
+    const cpuBefore = cpuSeconds(server.pid);
     await running.reached("measured");
+    const cpu = cpuSeconds(server.pid) - cpuBefore;
     const after = bucketsOf(await server.metrics(), LOOP_DELAY);
-    const { acknowledgedPerSecond, skipped, latencyMs } = await running.result;
+    const { acknowledgedPerSecond, skipped, latencyMs, seconds } = await running.result;
     await server.dispose();
     const values = {
       acknowledgedPerSecond,
@@ -37,6 +39,7 @@ export const steady = defineBench({
       p50Ms: latencyMs.p50,
       p99Ms: latencyMs.p99,
       p999Ms: latencyMs.p999,
+      cores: cpu / seconds,
       loopDelayP99Ms: quantileBetween(before, after, 0.99) * 1_000,
     };
     if (!hasMosquitto) return values;

@@ -91,3 +91,11 @@ export function residentBytes(pid: number): number {
   if (!line) throw new Error(`no VmRSS of process ${pid}`);
   return Number(line[1]) * 1024;
 }
+
+const TICKS_PER_SECOND = 100; // USER_HZ, which Linux fixes for all its interfaces
+
+/** Processor time that a process has used, all its threads together. */
+export function cpuSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
