@@ -49,7 +49,7 @@ export class Connection implements AckSink, Timed {
   /** deviceId or nodeId, as the device calls itself in its topics. */
   loginId = "";
   will: Will | undefined;
-  /** The topic of its own reports, as bytes; made at the first report. */
+  /** The topic of its own reports, as bytes; made at the first PUBLISH. */
   dataTopic: Buffer | undefined;
   /** Sub-devices that have reported through this connection, by the id they were called. */
   subDevices: Map<string, LiveDevice> | undefined;

@@ -1,5 +1,5 @@
 import type { DeviceLink, DownlinkCommand } from "../../capabilities/devices/device-link";
-import { encodeString, matches, type QoS } from "../../wire/mqtt";
+import { encodeString, isTopicName, matches, type QoS } from "../../wire/mqtt";
 import type { Connection } from "./connection";
 import { endConnection } from "./end-connection";
 import type { Hub } from "./hub";
@@ -56,7 +56,7 @@ function subscribedTopic(hub: Hub, connection: Connection, deviceId: string): { 
   const ids = owner === connection.device ? [connection.loginId, owner.id, owner.nodeId] : [owner.id, owner.nodeId];
   for (const id of ids) {
     const topic = commandTopic(id);
-    const qos = grantedQoS(connection, topic);
+    const qos = isTopicName(topic) ? grantedQoS(connection, topic) : undefined; // an id may hold a wildcard
     if (qos !== undefined) return { topic, qos };
   }
   return undefined;

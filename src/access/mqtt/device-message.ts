@@ -22,6 +22,8 @@ export type DeviceMessage =
   | { readonly kind: "answer"; readonly mid: number; readonly errcode: number; readonly body: JsonObject | undefined }
   | { readonly kind: "refused"; readonly misfit: Misfit };
 
+/** A list of nonsense is told by its first entries. */
+const MAX_MISFITS = 8;
 const NO_MISFITS: readonly Misfit[] = [];
 const REPLACEMENT = "\ufffd";
 const utf8Slice = Buffer.prototype.utf8Slice;
@@ -52,7 +54,7 @@ function parseReports(data: unknown): DeviceMessage {
     const misfit = checkEntry(entry, index);
     if (misfit) {
       misfits ??= [];
-      misfits.push(misfit);
+      if (misfits.length < MAX_MISFITS) misfits.push(misfit);
       continue;
     }
     const { serviceId, serviceData, eventTime } = entry as { serviceId: string; serviceData: JsonObject } & JsonObject;

@@ -1,4 +1,4 @@
-import { decodePacket, type Packet } from "../../wire/mqtt";
+import { decodePacket, MqttProtocolError, type Packet } from "../../wire/mqtt";
 import type { Connection } from "./connection";
 import { handlePuback, handlePubcomp, handlePubrec, handlePubrel } from "./handle-acks";
 import { handleConnect } from "./handle-connect";
@@ -10,6 +10,8 @@ import type { EndReason, Hub } from "./hub";
 const PUBLISH = 0x30;
 const CONNECT = 0x10;
 const PINGREQ = 0xc0;
+/** Of every packet but PUBLISH: a list of a hundred thousand filters would keep all others waiting. */
+const MAX_CONTROL_BYTES = 64 * 1024;
 const PINGRESP_BYTES = Uint8Array.of(0xd0, 0);
 
 /**
@@ -26,10 +28,15 @@ export function handlePackets(hub: Hub, connection: Connection): EndReason | und
     else if ((firstByte & 0xf0) === PUBLISH) end = handlePublish(hub, connection);
     else if (firstByte === PINGREQ && reader.start === reader.end)
       connection.send(PINGRESP_BYTES); // [MQTT-3.12.4-1]
-    else end = handlePacket(hub, connection, decodePacket(firstByte, reader.body()));
+    else end = handlePacket(hub, connection, decodeControl(firstByte, reader.body()));
     if (end) return end;
   }
   return undefined;
+}
+
+function decodeControl(firstByte: number, body: Uint8Array): Packet {
+  if (body.length > MAX_CONTROL_BYTES) throw new MqttProtocolError("packet_too_large", `${body.length} bytes`);
+  return decodePacket(firstByte, body);
 }
 
 /** [MQTT-3.1.0-1] Nothing but CONNECT comes first; what is no CONNECT is not even decoded. */

@@ -1,7 +1,7 @@
 import type { LiveDevice } from "../../capabilities/devices/device";
 import { DomainError } from "../../platform/domain-error";
 import type { EnclosedRow } from "../../platform/storage/storage-writer";
-import { decodePublish, encodeString, type PublishView, type Will } from "../../wire/mqtt";
+import { decodePublish, encodeString, isTopicName, type PublishView, type Will } from "../../wire/mqtt";
 import { type Connection, PAUSE } from "./connection";
 import { type DeviceMessage, parseDeviceMessage } from "./device-message";
 import type { EndReason, Hub } from "./hub";
@@ -16,7 +16,7 @@ export function handlePublish(hub: Hub, connection: Connection): EndReason | und
   const { reader } = connection;
   const view = decodePublish(reader.firstByte, reader.bytes, reader.start, reader.end, hub.view);
   const device = connection.device as LiveDevice;
-  connection.dataTopic ??= encodeString(dataTopic(connection.loginId));
+  connection.dataTopic ??= bytesOf(dataTopic(connection.loginId));
   // The common case costs one comparison of bytes, and no string.
   if (view.isTopic(connection.dataTopic)) takeDeviceMessage(hub, connection, device, view);
   else if (!takeOther(hub, connection, view)) return { kind: "topic_not_allowed" };
@@ -26,6 +26,9 @@ export function handlePublish(hub: Hub, connection: Connection): EndReason | und
   }
   return undefined;
 }
+
+/** An id with a wildcard in it makes no topic; the empty one is equal to none. [MQTT-3.3.2-2] */
+const bytesOf = (topic: string): Buffer => encodeString(isTopicName(topic) ? topic : "");
 
 /** False: this device may not publish there. MQTT 3.1.1 cannot say so, therefore the connection ends [MQTT-3.3.5-2]. */
 function takeOther(hub: Hub, connection: Connection, view: PublishView): boolean {

@@ -18,8 +18,12 @@ export function handleSubscribe(hub: Hub, connection: Connection, packet: Subscr
   const session = connection.session as Session;
   const granted: Subscription[] = [];
   const filters = new Set(session.subscriptions.keys());
-  const returnCodes = packet.subscriptions.map((subscription): SubackCode => {
-    const refusal = refusalOf(hub, connection, filters, subscription.filter);
+  const returnCodes = packet.subscriptions.map((subscription, index): SubackCode => {
+    // More than a session can hold are not even looked up: each could cost a query.
+    const refusal =
+      index < hub.settings.maxSubscriptions || filters.has(subscription.filter)
+        ? refusalOf(hub, connection, filters, subscription.filter)
+        : "too_many_subscriptions";
     if (refusal === undefined) {
       filters.add(subscription.filter);
       granted.push(subscription);

@@ -157,9 +157,11 @@ export function mqttSessions({ repository, transactor, ingest, clock, log, sessi
       return stored?.then(apply);
     },
     unsubscribe(session: Session, filters: readonly string[]): Promise<void> | undefined {
-      for (const filter of filters) session.unsubscribe(filter);
+      const present = filters.filter((filter) => session.subscriptions.has(filter));
+      if (present.length === 0) return undefined;
+      for (const filter of present) session.unsubscribe(filter);
       return store(session, (no) => {
-        for (const filter of filters) repository.unsubscribe(no, filter);
+        for (const filter of new Set(present)) repository.unsubscribe(no, filter);
       });
     },
 

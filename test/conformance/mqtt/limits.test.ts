@@ -13,6 +13,7 @@ import {
   report,
   suback,
   subscribe,
+  unsubscribe,
 } from "./packets";
 import { connectRaw } from "./raw-client";
 import { eventually, loggedIn } from "./session";
@@ -245,4 +246,34 @@ test("stop: what is on its way to the disk is acknowledged, then all connections
   await stopped;
   expect(platform.held.get(1)).toBe(0);
   await expect(connectRaw(platform.port)).rejects.toThrow();
+});
+
+describe("packets that are cheap to send and dear to take", () => {
+  test("a SUBSCRIBE of thousands of filters costs no look-ups beyond the limit", async () => {
+    const platform = await startStubPlatform({ settings: { maxSubscriptions: 3 } });
+    const client = await loggedIn(platform);
+    const filters = Array.from({ length: 500 }, (_, index): [string, number] => [commandTopic(`p1_x${index}`), 0]);
+    client.send(subscribe(1, ...filters));
+    await client.expect(suback(1, ...filters.map(() => 0x80)));
+    expect(platform.traces.filter(({ reason }) => reason === "filter_not_allowed").length).toBe(3);
+    await platform.stop();
+  });
+  test("packets other than PUBLISH end at 64 KiB", async () => {
+    const platform = await startStubPlatform();
+    const client = await loggedIn(platform);
+    client.send(unsubscribe(1, ...Array.from({ length: 10_000 }, () => "abcdefgh")));
+    await client.expectClosed();
+    expect(platform.metrics.render()).toContain(
+      'islet_mqtt_violations_total{protocol="mqtt",reason="packet_too_large"} 1',
+    );
+    await platform.stop();
+  });
+  test("a report of thousands of senseless entries is told by a few", async () => {
+    const platform = await startStubPlatform();
+    const client = await loggedIn(platform);
+    client.send(publish(DATA, JSON.stringify({ msgType: "deviceReq", data: new Array(5_000).fill(1) })));
+    await client.expect(puback(1));
+    expect(platform.traces.filter(({ reason }) => reason === "data_invalid").length).toBe(8);
+    await platform.stop();
+  });
 });

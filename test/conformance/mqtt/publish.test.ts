@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import {
   answer,
   bytes,
+  commandTopic,
   dataTopic,
   hex,
   PINGREQ,
@@ -12,6 +13,8 @@ import {
   pubrec,
   pubrel,
   report,
+  suback,
+  subscribe,
 } from "./packets";
 import { eventually, loggedIn } from "./session";
 import { CUSTOM, GATEWAY, METER, type StubPlatform, startStubPlatform } from "./stub-platform";
@@ -320,6 +323,21 @@ test("[MQTT-3.12.4-1] PINGREQ is answered", async () => {
   const client = await loggedIn(platform);
   client.send(bytes(PINGREQ, PINGREQ));
   await client.expect(bytes(PINGRESP, PINGRESP));
+});
+
+test("[MQTT-3.3.2-2] an id with a wildcard makes no topic, not even for the device that has it", async () => {
+  await platform.stop();
+  const plus = { no: 9, deviceId: "p1_a+b", nodeId: "+", secret: "s" };
+  platform = await startStubPlatform({ devices: [plus, METER] });
+  const byNode = await loggedIn(platform, plus, { by: "nodeId" });
+  byNode.send(bytes(subscribe(1, [commandTopic("+"), 1])));
+  await byNode.expect(suback(1, 0x80));
+  byNode.send(publish(dataTopic("+"), report(1)));
+  await byNode.expectClosed();
+  const byDevice = await loggedIn(platform, plus);
+  byDevice.send(publish(dataTopic("p1_a+b"), report(1)));
+  await byDevice.expectClosed();
+  expect(platform.store.reported).toEqual([]);
 });
 
 test("[MQTT-3.14.4-2] nothing behind DISCONNECT is taken", async () => {
