@@ -18,6 +18,9 @@ CREATE TABLE application (
   secret_hash TEXT NOT NULL,
   -- Tokens carry the number they were made with; a newer one voids them.
   token_generation INTEGER NOT NULL,
+  sign_pushes INTEGER NOT NULL,
+  -- The secret of signatures is derived from the master key, the id and this number; a new number makes a new secret.
+  signing_generation INTEGER NOT NULL,
   created_at_ms INTEGER NOT NULL
 ) STRICT;
 

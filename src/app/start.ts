@@ -86,7 +86,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const commandEvents = eventBus<CommandEvents>();
   const links: DeviceLink[] = [];
 
-  const { applications, tokens, operators, pushCertificates } = openApplications({
+  const { applications, tokens, operators, pushCertificates, signingSecrets } = openApplications({
     ...{ db: registry, transactor, events: applicationEvents, secrets, clock },
     settings: { tokens: settings.api, calls: settings.api, sessions: settings.api, attempts: settings.attempts },
   });
@@ -111,11 +111,17 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const push = await openPush({
     ...{ registry, transactor, telemetryReads, writer, clock, ids, log, metrics, settings: settings.push },
     render: notificationRenderer(),
-    client: httpCallbackClient({ clock, settings: settings.push, findTrust: pushCertificates.find }),
+    client: httpCallbackClient({
+      ...{ clock, settings: settings.push },
+      ...{ findTrust: pushCertificates.find, findSigningSecret: signingSecrets.find },
+    }),
     application: applications.byNo,
     events: { applications: applicationEvents, products: productEvents, devices: deviceEvents },
   });
   notifyOfCommands(commandEvents, push.notify);
+  push.subscriptionEvents.on("subscriptionDeleted", ({ subscription, hostPort, lastOfHost }) => {
+    if (lastOfHost) pushCertificates.unbind(subscription.ownerAppNo, hostPort);
+  });
 
   const ingest = createIngest({
     ...{ writer, reads: telemetryReads, clock, log, metrics, trace: traces, settings: settings.ingest },
@@ -163,7 +169,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
       subscriptions: push.subscriptions,
     }),
     management: managementApi({
-      ...{ sessions: operators, applications, products, devices, history, shadow, commands, traces },
+      ...{ sessions: operators, applications, signingSecrets, products, devices, history, shadow, commands, traces },
       ...{ lastSeen: seen, pushLog: push.log, pushCertificates, subscriptions: push.subscriptions },
     }),
   });

@@ -1,14 +1,15 @@
 /** An application server that keeps what is pushed to it. */
 export function startCallbackReceiver(answer: () => Response = () => new Response(null, { status: 200 })) {
-  const received: { path: string; body: Record<string, unknown> }[] = [];
+  const received: { path: string; body: Record<string, unknown>; text: string; headers: Headers }[] = [];
   let wake: (() => void)[] = [];
   const server = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,
     async fetch(request) {
-      const body = (await request.json()) as Record<string, unknown>;
+      const text = await request.text();
+      const body = JSON.parse(text) as Record<string, unknown>;
       const response = answer();
-      if (response.ok) received.push({ path: new URL(request.url).pathname, body });
+      if (response.ok) received.push({ path: new URL(request.url).pathname, body, text, headers: request.headers });
       for (const run of wake.splice(0)) run();
       return response;
     },

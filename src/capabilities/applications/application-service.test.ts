@@ -20,6 +20,7 @@ describe("a new application", () => {
       industry: undefined,
       storeHistory: true,
       pushEnabled: true,
+      signPushes: false,
       callsPerMinute: undefined,
       frozen: false,
       createdAt: it.clock.now(),

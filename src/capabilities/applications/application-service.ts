@@ -45,12 +45,13 @@ export function applicationService(parts: Parts): ApplicationService & DeletionG
   }
 
   return {
-    async create({ name, description, industry, storeHistory = true, pushEnabled = true, callsPerMinute }) {
+    async create({ name, storeHistory = true, pushEnabled = true, signPushes = false, ...optional }) {
+      const { description, industry, callsPerMinute } = optional;
       const secret = randomText(SECRET_LENGTH);
       const secretHash = await hashes.hash(secret);
       const application = await transactor.write(() => {
         const id = randomText(ID_LENGTH) as AppId;
-        const settings = { description, industry, storeHistory, pushEnabled, callsPerMinute };
+        const settings = { description, industry, storeHistory, pushEnabled, signPushes, callsPerMinute };
         const added = repository.add({ id, name, ...settings, frozen: false, createdAt: clock.now() }, secretHash);
         const { application } = kept(id, added);
         events.emit("applicationChanged", { application });

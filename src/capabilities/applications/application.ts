@@ -10,6 +10,8 @@ export type Application = {
   /** Off: reported data are neither stored nor pushed. */
   readonly storeHistory: boolean;
   readonly pushEnabled: boolean;
+  /** On: every push carries a signature made with the application's signing secret. */
+  readonly signPushes: boolean;
   /** Calls per 60 s; undefined means the configured default. */
   readonly callsPerMinute: number | undefined;
   /** An application that may not call the API (error 100449). */
@@ -18,7 +20,9 @@ export type Application = {
 };
 
 export type NewApplication = Pick<Application, "name"> &
-  Partial<Pick<Application, "description" | "industry" | "storeHistory" | "pushEnabled" | "callsPerMinute">>;
+  Partial<
+    Pick<Application, "description" | "industry" | "storeHistory" | "pushEnabled" | "signPushes" | "callsPerMinute">
+  >;
 export type ApplicationPatch = Partial<Omit<NewApplication, "name">> & { frozen?: boolean };
 
 export interface ApplicationService {
@@ -35,6 +39,16 @@ export interface ApplicationService {
   delete(id: AppId): Promise<void>;
   /** The old secret, and every token, is void at once. */
   resetSecret(id: AppId): Promise<string>;
+}
+
+/** Secrets that receivers check the signatures of pushes with: never stored, readable as often as one likes. */
+export interface SigningSecrets {
+  /** Throws APP_NOT_FOUND. */
+  get(id: AppId): string;
+  /** A new one; pushes are signed with it from now on. Throws APP_NOT_FOUND. */
+  renew(id: AppId): Promise<string>;
+  /** In memory, for the push worker: undefined while the application's pushes are not signed. */
+  find(appNo: number): string | undefined;
 }
 
 export type Tokens = { accessToken: string; refreshToken: string; expiresInS: number };

@@ -13,6 +13,7 @@ import { CALL_THROTTLE_DEFAULTS, type CallThrottleSettings, callThrottle } from 
 import { credentialCheck } from "./credential-check";
 import { operators, SESSION_DEFAULTS, type SessionSettings } from "./operators";
 import { PUSH_CERTIFICATE_DEFAULTS, type PushCertificateSettings, pushCertificates } from "./push-certificate-service";
+import { signingSecrets } from "./signing-secrets";
 
 export type ApplicationSettings = {
   readonly tokens: AccessTokenSettings;
@@ -74,6 +75,7 @@ export function openApplications({ db, transactor, events, secrets, clock, setti
       clock,
       settings: set.sessions,
     }),
+    signingSecrets: signingSecrets({ repository, directory, transactor, deriveKey: secrets.deriveKey }),
     pushCertificates: pushCertificates({
       db,
       transactor,

@@ -48,6 +48,13 @@ export function pushCertificates(parts: Parts): PushCertificates {
     };
   }
 
+  /** Only inside a transaction. */
+  function remove(appNo: number, hostPort: string): boolean {
+    const found = repository.remove(appNo, hostPort);
+    transactor.afterCommit(() => trusts.get(appNo)?.delete(hostPort));
+    return found;
+  }
+
   return {
     async add(appId, input) {
       const certificate = parse(applications.get(appId).no, input);
@@ -64,13 +71,9 @@ export function pushCertificates(parts: Parts): PushCertificates {
     list: (appId) => repository.list(applications.get(appId).no),
     async delete(appId, hostPort) {
       const { no } = applications.get(appId);
-      const key = hostPort.toLowerCase();
-      return transactor.write(() => {
-        const found = repository.remove(no, key);
-        transactor.afterCommit(() => trusts.get(no)?.delete(key));
-        return found;
-      });
+      return transactor.write(() => remove(no, hostPort.toLowerCase()));
     },
+    unbind: (appNo, hostPort) => void remove(appNo, hostPort.toLowerCase()),
     find: (appNo, hostPort) => trusts.get(appNo)?.get(hostPort.toLowerCase()),
   };
 }

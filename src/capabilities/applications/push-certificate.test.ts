@@ -63,6 +63,19 @@ test("a deleted one is gone, and with its application all are", async () => {
   expect(it.db.query("SELECT * FROM push_certificate").all()).toEqual([]);
 });
 
+test("is unbound within another change, and stays when that is undone", async () => {
+  await it.pushCertificates.add(id, { hostPort, ca });
+  const undone = it.transactor.write(() => {
+    it.pushCertificates.unbind(no, hostPort);
+    throw new Error("undone");
+  });
+  await expect(undone).rejects.toThrow("undone");
+  expect(it.pushCertificates.find(no, hostPort)).toBeDefined();
+  await it.transactor.write(() => it.pushCertificates.unbind(no, "API.example.com:9001"));
+  expect(it.pushCertificates.find(no, hostPort)).toBeUndefined();
+  expect(it.restart().pushCertificates.list(id)).toEqual([]);
+});
+
 describe("is refused and changes nothing:", () => {
   test.each([
     ["no port", { hostPort: "api.example.com", ca }, "hostPort"],

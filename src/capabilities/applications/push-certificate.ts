@@ -37,6 +37,8 @@ export interface PushCertificates {
   list(appId: AppId): PushCertificate[];
   /** False when there was none. Throws APP_NOT_FOUND. */
   delete(appId: AppId, hostPort: string): Promise<boolean>;
+  /** Inside the transaction that deletes the last subscription at this address: it is trusted no longer (platform.md 1). */
+  unbind(appNo: number, hostPort: string): void;
   /** In memory, for the push worker: what it must trust when it pushes to `hostPort` for this application. */
   find(appNo: number, hostPort: string): PushTrust | undefined;
 }

@@ -7,6 +7,7 @@ const RESOURCE = {
   industry: "water",
   storeHistory: true,
   pushEnabled: true,
+  signPushes: false,
   frozen: false,
   createdAt: AT_TEXT,
 };
@@ -111,6 +112,17 @@ test("DELETE /apps/{appId}", async () => {
   expect((await ask("DELETE", "/apps/app1")).status).toBe(204);
   expect((await ask("DELETE", "/apps/other")).status).toBe(404);
   expect(calls).toEqual([["delete", "app1"]]);
+});
+
+test("/apps/{appId}/signing-secret is read and renewed", async () => {
+  const { ask } = startApi();
+  const path = "/apps/app1/signing-secret";
+  expect(await ask("GET", path)).toMatchObject({ status: 200, body: { secret: "signing secret of app1" } });
+  expect(await ask("POST", path)).toMatchObject({ status: 200, body: { secret: "renewed signing secret of app1" } });
+  expect(await ask("GET", "/apps/nobody/signing-secret")).toMatchObject({
+    status: 404,
+    body: { code: "APP_NOT_FOUND" },
+  });
 });
 
 test("POST /apps/{appId}/secret needs no body and does not mind an empty one", async () => {

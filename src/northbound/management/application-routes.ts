@@ -4,6 +4,7 @@ import type {
   Application,
   ApplicationService,
   ApplicationPatch as Patch,
+  SigningSecrets,
 } from "../../capabilities/applications/application";
 import { given } from "./given";
 import { fromZero, listOf, PageQuery } from "./page";
@@ -14,6 +15,10 @@ const changeable = {
   industry: z.string().max(256).optional(),
   storeHistory: z.boolean().optional().openapi({ description: "off: reports are neither stored nor pushed" }),
   pushEnabled: z.boolean().optional(),
+  signPushes: z
+    .boolean()
+    .optional()
+    .openapi({ description: "on: pushes carry X-Islet-Signature, made with the signing secret; default off" }),
   callsPerMinute: z.int().min(1).max(1e9).optional().openapi({ description: "default: the configured limit" }),
 };
 const NewApplication = z
@@ -37,6 +42,7 @@ export const ApplicationResource = z
     industry: z.string().optional(),
     storeHistory: z.boolean(),
     pushEnabled: z.boolean(),
+    signPushes: z.boolean(),
     callsPerMinute: z.int().optional(),
     frozen: z.boolean().openapi({ description: "may not call the API" }),
     createdAt: Timestamp,
@@ -57,6 +63,7 @@ const toResource = (it: Application) => ({
   industry: it.industry,
   storeHistory: it.storeHistory,
   pushEnabled: it.pushEnabled,
+  signPushes: it.signPushes,
   callsPerMinute: it.callsPerMinute,
   frozen: it.frozen,
   createdAt: toTimestamp(it.createdAt),
@@ -68,9 +75,10 @@ const toPatch = (input: z.infer<typeof ApplicationPatch>): Patch =>
 
 type Ports = {
   applications: Pick<ApplicationService, "create" | "list" | "get" | "update" | "delete" | "resetSecret">;
+  signingSecrets: Pick<SigningSecrets, "get" | "renew">;
 };
 
-export const applicationRoutes = ({ applications }: Ports) =>
+export const applicationRoutes = ({ applications, signingSecrets }: Ports) =>
   routes()
     .openapi(
       createRoute({
@@ -156,4 +164,28 @@ export const applicationRoutes = ({ applications }: Ports) =>
         responses: { 200: json(Secret, "The new secret, shown this once"), ...problems(404) },
       }),
       async (c) => c.json({ secret: await applications.resetSecret(toAppId(c.req.valid("param").appId)) }, 200),
+    )
+    .openapi(
+      createRoute({
+        method: "get",
+        path: "/apps/{appId}/signing-secret",
+        operationId: "getSigningSecret",
+        tags: ["Applications"],
+        summary: "Read the secret that signs the application's pushes",
+        request: { params: AppPath },
+        responses: { 200: json(Secret, "The secret"), ...problems(404) },
+      }),
+      (c) => c.json({ secret: signingSecrets.get(toAppId(c.req.valid("param").appId)) }, 200),
+    )
+    .openapi(
+      createRoute({
+        method: "post",
+        path: "/apps/{appId}/signing-secret",
+        operationId: "renewSigningSecret",
+        tags: ["Applications"],
+        summary: "Make a new signing secret; pushes are signed with it from now on",
+        request: { params: AppPath },
+        responses: { 200: json(Secret, "The new secret"), ...problems(404) },
+      }),
+      async (c) => c.json({ secret: await signingSecrets.renew(toAppId(c.req.valid("param").appId)) }, 200),
     );

@@ -32,7 +32,11 @@ const toResource = ({ appNo: _, createdAt, ...rest }: PushCertificate) => ({
   createdAt: toTimestamp(createdAt),
 });
 
-export const pushCertificateRoutes = ({ pushCertificates }: { pushCertificates: Omit<PushCertificates, "find"> }) =>
+export const pushCertificateRoutes = ({
+  pushCertificates,
+}: {
+  pushCertificates: Pick<PushCertificates, "add" | "list" | "delete">;
+}) =>
   routes()
     .openapi(
       createRoute({

@@ -60,6 +60,7 @@ export const application = (no = APP_NO, patch: Partial<Application> = {}): Appl
   industry: undefined,
   storeHistory: true,
   pushEnabled: true,
+  signPushes: false,
   callsPerMinute: undefined,
   frozen: false,
   createdAt: 0,

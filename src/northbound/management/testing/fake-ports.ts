@@ -19,6 +19,7 @@ export const application: Application = {
   industry: "water",
   storeHistory: true,
   pushEnabled: true,
+  signPushes: false,
   callsPerMinute: undefined,
   frozen: false,
   createdAt: AT,
@@ -183,6 +184,10 @@ function fakePorts(record: (...call: Call) => void): ManagementPorts {
       async resetSecret(id) {
         return `new secret of ${app(id).id}`;
       },
+    },
+    signingSecrets: {
+      get: (id) => `signing secret of ${app(id).id}`,
+      renew: async (id) => `renewed signing secret of ${app(id).id}`,
     },
     products: {
       async importZip(appId, fileName, bytes) {

@@ -12,6 +12,7 @@ export const application: Application = {
   industry: undefined,
   storeHistory: true,
   pushEnabled: true,
+  signPushes: false,
   callsPerMinute: undefined,
   frozen: false,
   createdAt: CREATED_AT,
