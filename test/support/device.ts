@@ -1,4 +1,6 @@
 import { createHmac } from "node:crypto";
+import mqtt, { type IClientOptions, type MqttClient } from "mqtt";
+import type { Islet } from "./islet";
 
 /** What a device of the vendor sends in CONNECT (document section 2.2). */
 export function credentials(id: string, secret: string, at: Date, { authType = "0", signType = "0" } = {}) {
@@ -18,3 +20,19 @@ export const report = (serviceId: string, serviceData: Record<string, unknown>, 
 
 export const dataTopic = (deviceId: string) => `/huawei/v1/devices/${deviceId}/data/json`;
 export const commandTopic = (deviceId: string) => `/huawei/v1/devices/${deviceId}/command/json`;
+
+/** A device that MQTT.js speaks for; it connects once. */
+export async function connectDevice(
+  { ready }: Pick<Islet, "ready">,
+  { deviceId, secret }: { deviceId: string; secret: string },
+  options: IClientOptions = {},
+): Promise<MqttClient> {
+  const client = await mqtt.connectAsync(`mqtt://${ready.mqtt}`, {
+    ...credentials(deviceId, secret, new Date()),
+    protocolVersion: 4,
+    reconnectPeriod: 0,
+    ...options,
+  });
+  client.on("error", () => {}); // a process that is killed under it
+  return client;
+}
