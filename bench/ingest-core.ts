@@ -97,8 +97,8 @@ if (rate === 0) for (const { send } of connections) send(window);
 else {
   const tick = setInterval(() => {
     const due = Math.floor(((systemClock.monotonic() - start) / 1_000) * rate);
+    if (!running) return clearInterval(tick);
     for (let sent = sequence; sent < due; sent++) connections[sent % devices]?.send(1);
-    if (!running) clearInterval(tick);
   }, 1);
 }
 await Bun.sleep(seconds * 1_000);

@@ -112,6 +112,10 @@ await history.page({ deviceNos: [10_001], page: 0, pageSize: 100 });
 console.log(JSON.stringify({ queryMs: +(systemClock.monotonic() - queriedAt).toFixed(2) }));
 
 let isDone = false;
+const progress = setInterval(() => {
+  const row = reads.query<{ no: number }, []>("SELECT MIN(no) AS no FROM history_block").get();
+  console.error(`purged: ${(row?.no ?? 0) - 1} rows`);
+}, 30_000);
 const purge = startPurge({
   tasks: [
     historyPurge({ reads, clock: systemClock, overrides: { agingOverrides: () => [] }, settings }),
@@ -132,6 +136,7 @@ const purge = startPurge({
 const during = await load(() => isDone);
 console.log(JSON.stringify({ during, rowsPerSecond: Math.round(rows / (during.seconds ?? 1)) }));
 console.log(JSON.stringify({ left: left.get()?.n, fileMb: Math.round(statSync(path).size / 2 ** 20) }));
+clearInterval(progress);
 await purge.stop();
 console.log(
   metrics

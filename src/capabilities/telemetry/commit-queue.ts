@@ -122,6 +122,8 @@ export function commitQueue({ writer, clock, log, settings, ...hooks }: Options)
   function answer({ sinks, tickets, doomed }: Batch, isStored: boolean): void {
     const touched = new Set<AckSink>();
     let previous: AckSink | undefined;
+    let failures = 0;
+    let firstError: unknown;
     for (let index = 0; index < sinks.length; index++) {
       const sink = sinks[index] as AckSink;
       if (sink !== previous) touched.add(sink);
@@ -130,9 +132,10 @@ export function commitQueue({ writer, clock, log, settings, ...hooks }: Options)
         if (isStored && !(doomed.size > 0 && doomed.has(index))) sink.acknowledge(tickets[index] as number);
         else sink.abandon(tickets[index] as number);
       } catch (error) {
-        log.error("ingest_sink_failed", { error }); // one connection must not take the answers of the others
+        if (failures++ === 0) firstError = error; // one connection must not take the answers of the others
       }
     }
+    if (failures > 0) log.error("ingest_sink_failed", { failures, error: firstError });
     for (const sink of touched) guarded(() => sink.flush());
   }
 
