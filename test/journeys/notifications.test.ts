@@ -1,9 +1,11 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { NOTIFY_TYPES } from "../../src/capabilities/subscriptions/notification";
 import { SENSOR_PRODUCT, setUp } from "../support/api";
 import { startCallbackReceiver } from "../support/callback-receiver";
-import { commandTopic, connectDevice, dataTopic, report } from "../support/device";
+import { commandTopic, connectDevice, dataTopic } from "../support/device";
 import { startIslet, temporaryFolder } from "../support/islet";
+
+setDefaultTimeout(60_000);
 
 type Body = Record<string, unknown>;
 
