@@ -10,13 +10,13 @@ const HEADS_AT_ONCE = 500; // over all devices of a query
 export const spanEnd = (ms: number) =>
   ms >= Number.MAX_SAFE_INTEGER - BLOCK_SPAN_MS ? ms : (Math.floor(ms / BLOCK_SPAN_MS) + 1) * BLOCK_SPAN_MS - 1;
 
-/** The heads of some devices in one order. */
-export function blockSource(
+/** The heads of some devices in one order. Yields units of work like `takePage`. */
+export function* blockSource(
   repository: HistoryRepository,
   deviceNos: readonly number[],
   range: TimeRange,
   newestNo: number,
-): BlockSource {
+): Generator<number, BlockSource> {
   const slice = Math.max(16, Math.floor(HEADS_AT_ONCE / deviceNos.length));
   const streams = heap<Stream>((a, b) => {
     const [first, second] = [a.peek() as BlockHead, b.peek() as BlockHead];
@@ -25,6 +25,7 @@ export function blockSource(
   for (const deviceNo of deviceNos) {
     const stream = headStream(repository, deviceNo, range, newestNo, slice);
     if (stream.peek()) streams.push(stream);
+    yield 10 + slice;
   }
   return {
     peek: () => streams.top?.peek(),

@@ -58,7 +58,7 @@ export function createHistory({ reads, settings, schedule = setImmediate }: Opti
       const total = await inTurns(countRecords(repository, deviceNos, range, newestNo));
       const offset = page * pageSize;
       if (offset >= total) return { items: [], total };
-      const source = blockSource(repository, deviceNos, range, newestNo);
+      const source = await inTurns(blockSource(repository, deviceNos, range, newestNo));
       const { entries, chars } = await inTurns(takePage(source, range, offset, pageSize));
       if (chars > maxPageChars) throw new DomainError("RESULT_TOO_LARGE", { maxChars: maxPageChars });
       return { items: entries, total };

@@ -37,14 +37,14 @@ export const INGEST_DEFAULTS: IngestSettings = {
 };
 
 export type HistorySettings = {
-  /** Blocks and records looked at before the event loop gets its turn again: about a millisecond. */
+  /** Blocks and records looked at before the event loop gets its turn again: one to five milliseconds. */
   readonly unitsPerTurn: number;
   readonly maxPageSize: number;
   /** A page over it (about, as JSON) is refused with RESULT_TOO_LARGE. */
   readonly maxPageChars: number;
 };
 export const HISTORY_DEFAULTS: HistorySettings = {
-  unitsPerTurn: 2_000,
+  unitsPerTurn: 1_000,
   maxPageSize: 2_000,
   maxPageChars: 16 * 2 ** 20,
 };
