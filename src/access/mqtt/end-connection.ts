@@ -2,6 +2,7 @@ import type { LiveDevice } from "../../capabilities/devices/device";
 import type { Connection } from "./connection";
 import { publishWill } from "./handle-publish";
 import type { EndReason, Hub } from "./hub";
+import { releaseSubDevices } from "./own-device";
 
 /** Ends one connection, and nothing else; can be called again. What was acknowledged before still goes out. */
 export function endConnection(hub: Hub, connection: Connection, reason: EndReason): void {
@@ -44,8 +45,7 @@ function leaveDevice(hub: Hub, connection: Connection, reason: EndReason): void 
   // [MQTT-3.1.2-8, 3.14.4-3]; a stopping server may keep them (§3.1.2.5), and does.
   if (will && reason.kind !== "disconnect" && reason.kind !== "server_stop" && !device.deleted)
     publishWill(hub, connection, will);
-  for (const subDevice of connection.subDevices?.values() ?? []) hub.devices.release(subDevice);
-  connection.subDevices = undefined;
+  releaseSubDevices(hub, connection);
   hub.devices.release(device);
   // Its session waits for messages that are still on their way to the disk.
   if (session && connection.uncommitted === 0) hub.settled(connection);

@@ -27,12 +27,12 @@ function lookUp(hub: Hub, connection: Connection, gateway: LiveDevice, id: strin
   const subDevice = found && hub.devices.acquire(found.no);
   if (!subDevice) return undefined;
   connection.subDevices ??= new Map();
-  const { subDevices } = connection;
-  subDevices.set(id, subDevice);
-  if (subDevices.size > hub.settings.maxCachedSubDevices) {
-    const [oldestId, oldest] = subDevices.entries().next().value as [string, LiveDevice];
-    subDevices.delete(oldestId);
-    hub.devices.release(oldest);
-  }
+  if (connection.subDevices.size >= hub.settings.maxCachedSubDevices) releaseSubDevices(hub, connection);
+  connection.subDevices.set(id, subDevice);
   return subDevice;
+}
+
+export function releaseSubDevices(hub: Hub, connection: Connection): void {
+  for (const subDevice of connection.subDevices?.values() ?? []) hub.devices.release(subDevice);
+  connection.subDevices?.clear();
 }

@@ -1,18 +1,27 @@
 import type { Clock } from "../../platform/clock";
 
-const MAX_ENTRIES = 10_000;
+const GENERATION = 5_000;
 
-/** Something that is remembered per key for a while, with a bound: the key that was used longest ago goes first. */
+/**
+ * Something that is remembered per key for a while, with a bound: of two generations the older one goes when the younger
+ * is full. (Deleting the first entry of a Map over and over is slow: the iterator walks over all that were deleted.)
+ */
 function boundedMemory<T>() {
-  const entries = new Map<string, T>();
+  let younger = new Map<string, T>();
+  let older = new Map<string, T>();
   return {
-    get: (key: string) => entries.get(key),
-    set(key: string, value: T) {
-      entries.delete(key);
-      entries.set(key, value);
-      if (entries.size > MAX_ENTRIES) entries.delete(entries.keys().next().value as string);
+    get: (key: string): T | undefined => younger.get(key) ?? older.get(key),
+    set(key: string, value: T): void {
+      if (younger.size >= GENERATION && !younger.has(key)) {
+        older = younger;
+        younger = new Map();
+      }
+      younger.set(key, value);
     },
-    delete: (key: string) => entries.delete(key),
+    delete(key: string): void {
+      younger.delete(key);
+      older.delete(key);
+    },
   };
 }
 

@@ -218,6 +218,28 @@ describe("topics", () => {
     expect(platform.store.reported).toEqual([]);
   });
 
+  test("a gateway may have more sub-devices than are kept at hand", async () => {
+    await platform.stop();
+    const subs = Array.from({ length: 20 }, (_, index) => ({
+      ...METER,
+      no: 100 + index,
+      nodeId: `s${index}`,
+      deviceId: `p_s${index}`,
+      gatewayNo: 2,
+    }));
+    platform = await startStubPlatform({ devices: [GATEWAY, ...subs], settings: { maxCachedSubDevices: 3 } });
+    const client = await loggedIn(platform, GATEWAY);
+    const numbers = [...subs, ...subs].map(({ nodeId, no }, index) => {
+      client.send(publish(dataTopic(nodeId), report(index), { id: index + 1 }));
+      return no;
+    });
+    for (const index of numbers.keys()) await client.expect(puback(index + 1));
+    expect(platform.store.reported.map((it) => it.deviceNo)).toEqual(numbers);
+    client.vanish();
+    await eventually(() => platform.calls.includes("disconnected 2"));
+    expect([...platform.held.values()].every((count) => count === 0)).toBe(true);
+  });
+
   test("a sub-device that has been deleted or moved is foreign at once", async () => {
     const client = await loggedIn(platform, GATEWAY);
     client.send(publish(dataTopic("sub-1"), report(1)));
