@@ -1,4 +1,4 @@
-import { startMqttListener } from "../access/mqtt";
+import { createMqttListener } from "../access/mqtt";
 import type { ApplicationEvents } from "../capabilities/applications/application";
 import { openApplications } from "../capabilities/applications/open-applications";
 import type { CommandEvents } from "../capabilities/commands/command";
@@ -132,6 +132,17 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const shadow = reportedShadow(telemetryReads);
   const seen = lastSeen(telemetryReads, ingest.seenInMemory);
 
+  // The way to the devices
+  const tls = await loadServerTls({ folder: paths.tls, clock, log, ...tlsSources(config) });
+  const mqttsAddress = parseListen(config["mqtts.listen"]);
+  const mqtt = createMqttListener({
+    ...{ devices, deviceEvents, ingest, commands, trace: traces, registry, telemetry: telemetryReads, transactor },
+    ...{ clock, log, metrics, settings: settings.mqtt },
+    mqtt: parseListen(config["mqtt.listen"]),
+    mqtts: mqttsAddress && { ...mqttsAddress, cert: tls.cert, key: tls.key },
+  });
+  links.push(mqtt.deviceLink); // before `recover`, which asks the links what they still hold
+
   // Work in the background
   await commands.recover();
   devices.recover();
@@ -151,17 +162,8 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
 
   // Doors
   const { generatedPassword } = await operators.ensureAdmin(config["admin.password"]);
-  const tls = await loadServerTls({ folder: paths.tls, clock, log, ...tlsSources(config) });
-  const mqttsAddress = parseListen(config["mqtts.listen"]);
-  const mqtt = await startMqttListener({
-    ...{ devices, deviceEvents, ingest, commands, trace: traces, registry, telemetry: telemetryReads, transactor },
-    ...{ clock, log, metrics, settings: settings.mqtt },
-    mqtt: parseListen(config["mqtt.listen"]),
-    mqtts: mqttsAddress && { ...mqttsAddress, cert: tls.cert, key: tls.key },
-  });
   opened.defer(() => mqtt.stop());
-  links.push(mqtt.deviceLink);
-
+  const mqttAddresses = await mqtt.listen();
   const http = listenHttp({
     ...{ config, clock, ids, log, metrics, tls, storage },
     vendor: oceanConnect({
@@ -179,8 +181,8 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   return {
     addresses: {
       ...http.addresses,
-      ...(mqtt.mqtt && { mqtt: renderAddress(mqtt.mqtt) }),
-      ...(mqtt.mqtts && { mqtts: renderAddress(mqtt.mqtts) }),
+      ...(mqttAddresses.mqtt && { mqtt: renderAddress(mqttAddresses.mqtt) }),
+      ...(mqttAddresses.mqtts && { mqtts: renderAddress(mqttAddresses.mqtts) }),
     },
     madeAdminPassword: generatedPassword,
     failed: failed.promise,

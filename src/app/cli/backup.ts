@@ -3,7 +3,7 @@ import { backUp } from "../backup";
 import { dataPaths } from "../data-folder";
 import { restore } from "../restore";
 import { expectWords, parseArguments } from "./arguments";
-import type { Command } from "./index";
+import type { Command } from "./command";
 import { readConfig } from "./read-config";
 
 export const backupCommand: Command = {

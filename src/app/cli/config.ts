@@ -1,6 +1,6 @@
 import { printConfig } from "../config";
 import { expectWords, parseArguments } from "./arguments";
-import type { Command } from "./index";
+import type { Command } from "./command";
 import { readConfig } from "./read-config";
 
 export const checkConfigCommand: Command = {

@@ -8,7 +8,7 @@ import { loadConfig } from "../config";
 import { runDemo } from "../demo/demo";
 import { start } from "../start";
 import { expectWords, parseArguments, UsageError } from "./arguments";
-import type { Command } from "./index";
+import type { Command } from "./command";
 
 const ADMIN_PASSWORD = "islet-demo";
 

@@ -1,5 +1,5 @@
 import { expectWords, parseArguments } from "./arguments";
-import type { Command } from "./index";
+import type { Command } from "./command";
 import { readConfig } from "./read-config";
 
 /** For container health checks: images without curl need nothing else. */

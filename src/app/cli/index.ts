@@ -1,27 +1,13 @@
 import { ConfigError } from "../config";
 import { UsageError } from "./arguments";
 import { backupCommand, restoreCommand } from "./backup";
+import type { Command, Terminal } from "./command";
 import { checkConfigCommand, printConfigCommand } from "./config";
 import { demoCommand } from "./demo";
 import { healthCommand } from "./health";
 import { serveCommand } from "./serve";
 import { simCommand } from "./sim";
 import { versionCommand } from "./version";
-
-/** What a command may use of the process. `stopped` aborts at SIGINT and SIGTERM. */
-export type Terminal = {
-  out(text: string): void;
-  err(text: string): void;
-  readonly isTty: boolean;
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly stopped: AbortSignal;
-};
-export type Command = {
-  readonly usage: string;
-  readonly about: string;
-  /** Resolves with the exit code. */
-  run(words: readonly string[], terminal: Terminal): Promise<number>;
-};
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   serve: serveCommand,

@@ -2,7 +2,7 @@ import { systemClock } from "../../platform/clock";
 import { createLog } from "../../platform/log";
 import { start } from "../start";
 import { expectWords, parseArguments } from "./arguments";
-import type { Command } from "./index";
+import type { Command } from "./command";
 import { readConfig } from "./read-config";
 
 export const serveCommand: Command = {

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { systemClock } from "../../platform/clock";
 import { FLEET_USAGE, FleetUsageError, parseFleetArguments, prepareFleet, runMqttFleet } from "../../simulator";
 import { UsageError } from "./arguments";
-import type { Command } from "./index";
+import type { Command } from "./command";
 
 export const simCommand: Command = {
   usage: FLEET_USAGE.replace(/^islet /, ""),

@@ -1,6 +1,6 @@
 import { VERSION } from "../version";
 import { expectWords } from "./arguments";
-import type { Command } from "./index";
+import type { Command } from "./command";
 
 export const versionCommand: Command = {
   usage: "version",

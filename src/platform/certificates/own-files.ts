@@ -9,7 +9,7 @@ import {
   startOf,
   subjectOf,
 } from "./pem";
-import type { ServerTls } from "./server-tls";
+import type { ServerTls } from "./tls-files";
 
 /** Paths of PEM files: the chain with the server's certificate first, its key, and what clients should trust. */
 export type OwnFiles = { readonly certFile: string; readonly keyFile: string; readonly caFile?: string | undefined };

@@ -9,7 +9,8 @@ import { silentLog } from "../log";
 import { type ManualClock, manualClock } from "../testing/manual-clock";
 import { issueAuthority, issueServer } from "./issue";
 import { CertificateError } from "./pem";
-import { loadServerTls, type ServerTls } from "./server-tls";
+import { loadServerTls } from "./server-tls";
+import type { ServerTls } from "./tls-files";
 
 const DAY = 86_400_000;
 let folder: string;

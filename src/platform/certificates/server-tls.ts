@@ -8,15 +8,8 @@ import { type Identity, issueAuthority, issueServer } from "./issue";
 import { machineNames, toSubjectNames } from "./machine-names";
 import { loadOwnTls, type OwnFiles } from "./own-files";
 import { CertificateError, expiryOf, parsePrivateKey } from "./pem";
+import type { ServerTls } from "./tls-files";
 import { writePrivately, writePublicly } from "./write-file";
-
-/** What a TLS listener needs, PEM. */
-export type ServerTls = {
-  readonly cert: string;
-  readonly key: string;
-  /** What clients must trust, to be downloaded; undefined with a certificate of the user's that names no CA file. */
-  readonly ca: string | undefined;
-};
 
 export type TlsOptions = {
   /** `<data>/tls`; holds ca.pem, ca.key, server.pem, server.key. */

@@ -1,0 +1,14 @@
+/** What a command may use of the process. `stopped` aborts at SIGINT and SIGTERM. */
+export type Terminal = {
+  out(text: string): void;
+  err(text: string): void;
+  readonly isTty: boolean;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly stopped: AbortSignal;
+};
+export type Command = {
+  readonly usage: string;
+  readonly about: string;
+  /** Resolves with the exit code. */
+  run(words: readonly string[], terminal: Terminal): Promise<number>;
+};
