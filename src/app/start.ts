@@ -76,6 +76,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const storage = await openStorage(paths, config.durability);
   opened.defer(() => storage.close());
   const { registry, transactor, telemetryReads, writer } = storage;
+  writer.failed.then(failed.resolve, failed.reject);
   const secrets = openSecrets({ db: registry, file: paths.masterKey, environmentKey: masterKey, log });
   opened.defer(watchRuntime(metrics, clock, paths));
 

@@ -14,6 +14,9 @@ export const serveCommand: Command = {
     const config = readConfig(flags, environment);
     const format = config["log.format"] === "auto" ? (isTty ? "pretty" : "json") : config["log.format"];
     const log = createLog({ level: config["log.level"], format, clock: systemClock, write: err });
+    // No packet, request or callback ends the process: what nobody caught is a fault of ours, told with its stack.
+    for (const event of ["uncaughtException", "unhandledRejection"] as const)
+      process.on(event, (error: unknown) => log.error("fault", { kind: event, error }));
     const platform = await start({ config, log, clock: systemClock, masterKey: environment.ISLET_MASTER_KEY });
     if (platform.madeAdminPassword !== undefined)
       err(`The password of admin is ${platform.madeAdminPassword} — it is shown this once.\n`);

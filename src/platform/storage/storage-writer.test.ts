@@ -119,3 +119,10 @@ test("a database that cannot be opened is told at the start", async () => {
   const path = join(tmpdir(), "islet-no-such-folder", "x.db");
   expect(await failure(startStorageWriter(path, "full"))).toMatch(/thread/);
 });
+
+test("tells how long the last transaction took", async () => {
+  const { writer } = await start();
+  await writer.commit([{ sql: INSERT, columns: [[1], ["a"]] }]);
+  expect(writer.lastTransactionMs).toBeGreaterThan(0);
+  await writer.close();
+});

@@ -15,6 +15,8 @@ export interface StorageWriter {
    * Resolves when it is on disk; rejects when nothing of it is.
    */
   commit(steps: readonly WriteStep[]): Promise<void>;
+  /** How long the last transaction took in the thread, without the time that its commits waited for their turn. */
+  readonly lastTransactionMs?: number;
   /** Commits what is waiting, checkpoints and ends the thread. */
   close(): Promise<void>;
 }
@@ -25,21 +27,28 @@ export type WriterRequest =
   | { type: "close" };
 export type WriterReply =
   | { type: "opened" }
-  | { type: "committed"; ids: number[] }
+  | { type: "committed"; ids: number[]; tookMs: number }
   | { type: "failed"; id: number; message: string }
   | { type: "closed" };
 
 // In the compiled binary all modules are one file, and threads lie beside it by their path below src/ (scripts/build.ts).
 const THREAD = import.meta.url.includes("/$bunfs/") ? "./platform/storage/writer-thread.js" : "./writer-thread.ts";
 
+export type StorageWriterThread = StorageWriter & {
+  /** Resolves when the thread died; nothing can be written from then on. */
+  readonly failed: Promise<Error>;
+};
+
 /** Starts the thread on a database that `openDatabase` has migrated. Rejects when it cannot be opened. */
-export async function startStorageWriter(path: string, durability: Durability): Promise<StorageWriter> {
+export async function startStorageWriter(path: string, durability: Durability): Promise<StorageWriterThread> {
   const thread = new Worker(new URL(THREAD, import.meta.url).href);
   const waiting = new Map<number, { resolve(): void; reject(error: Error): void }>();
   let lastId = 0;
+  let lastTransactionMs = 0;
   let broken: Error | undefined;
   const opened = Promise.withResolvers<void>();
   const closed = Promise.withResolvers<void>();
+  const failed = Promise.withResolvers<Error>();
 
   thread.onmessage = ({ data }: MessageEvent<WriterReply>) => {
     switch (data.type) {
@@ -47,6 +56,7 @@ export async function startStorageWriter(path: string, durability: Durability): 
         opened.resolve();
         return;
       case "committed":
+        lastTransactionMs = data.tookMs;
         for (const id of data.ids) take(id)?.resolve();
         return;
       case "failed":
@@ -63,6 +73,7 @@ export async function startStorageWriter(path: string, durability: Durability): 
     broken = new Error(`telemetry writer thread failed: ${message}`);
     opened.reject(broken);
     closed.resolve();
+    failed.resolve(broken);
     for (const id of [...waiting.keys()]) take(id)?.reject(broken);
   };
 
@@ -77,6 +88,10 @@ export async function startStorageWriter(path: string, durability: Durability): 
   await opened.promise;
 
   return {
+    failed: failed.promise,
+    get lastTransactionMs() {
+      return lastTransactionMs;
+    },
     commit(steps) {
       if (broken) return Promise.reject(broken);
       return new Promise((resolve, reject) => {

@@ -1,4 +1,5 @@
 import type { Database } from "bun:sqlite";
+import { systemClock } from "../clock";
 import { openForWriting } from "./open-database";
 import type { SqlValue, WriterReply, WriterRequest, WriteStep } from "./storage-writer";
 
@@ -38,8 +39,8 @@ function flush(): void {
   queue = [];
   if (!db || commits.length === 0) return;
   try {
-    transact(db, commits);
-    reply({ type: "committed", ids: commits.map(({ id }) => id) });
+    const tookMs = transact(db, commits);
+    reply({ type: "committed", ids: commits.map(({ id }) => id), tookMs });
   } catch {
     for (const commit of commits) transactAlone(db, commit); // one bad neighbour must not fail the others
   }
@@ -47,8 +48,8 @@ function flush(): void {
 
 function transactAlone(database: Database, commit: Commit): void {
   try {
-    transact(database, [commit]);
-    reply({ type: "committed", ids: [commit.id] });
+    const tookMs = transact(database, [commit]);
+    reply({ type: "committed", ids: [commit.id], tookMs });
   } catch (error) {
     fail(commit, error);
   }
@@ -58,11 +59,13 @@ function fail({ id }: Commit, error: unknown): void {
   reply({ type: "failed", id, message: error instanceof Error ? error.message : String(error) });
 }
 
-function transact(database: Database, commits: readonly Commit[]): void {
+function transact(database: Database, commits: readonly Commit[]): number {
+  const since = systemClock.monotonic();
   database.run("BEGIN IMMEDIATE");
   try {
     for (const { steps } of commits) for (const step of steps) runStep(database, step);
     database.run("COMMIT");
+    return systemClock.monotonic() - since;
   } catch (error) {
     if (database.inTransaction) database.run("ROLLBACK");
     throw error;
