@@ -66,8 +66,8 @@ export const PURGE_DEFAULTS: PurgeSettings = {
   historyKeepMs: 7 * DAY_MS,
   purgeIntervalMs: 60_000,
   agingIntervalMs: HOUR_MS,
-  targetStepMs: 8,
-  minStepRows: 20,
+  targetStepMs: 5,
+  minStepRows: 50,
   maxStepRows: 2_000,
-  dutyCycle: 0.3,
+  dutyCycle: 0.2,
 };
