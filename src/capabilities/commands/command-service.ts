@@ -87,7 +87,7 @@ export function createCommandService(parts: CommandParts): CommandService & { sw
           method: request.method,
           paras,
           mode: request.mode ?? "ACK",
-          from: request.from,
+          from: request.from || undefined, // notifications need somebody to go to
           toType: request.toType,
           to: request.to,
           callbackUrl: request.callbackUrl,
