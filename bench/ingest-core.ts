@@ -17,7 +17,7 @@ import { openDatabase, openForReading } from "../src/platform/storage/open-datab
 import { startStorageWriter } from "../src/platform/storage/storage-writer";
 
 const [devices = 100, window = 20, seconds = 5, rate = 0] = process.argv.slice(2).map(Number);
-const folder = mkdtempSync(join(tmpdir(), "islet-bench-"));
+const folder = mkdtempSync(join(tmpdir(), "islet-core-bench-"));
 const path = join(folder, "telemetry.db");
 openDatabase(path, { migrations: TELEMETRY_MIGRATIONS }).close();
 const writer = await startStorageWriter(path, "full");

@@ -22,7 +22,7 @@ import { startStorageWriter } from "../src/platform/storage/storage-writer";
 const [rows = 5_000_000, rate = 20_000, oldDevices = 20_000] = process.argv.slice(2).map(Number);
 const DAY_MS = 86_400_000;
 const now = systemClock.now();
-const folder = mkdtempSync(join(tmpdir(), "islet-bench-"));
+const folder = mkdtempSync(join(tmpdir(), "islet-core-bench-"));
 const path = join(folder, "telemetry.db");
 const db = openDatabase(path, { migrations: TELEMETRY_MIGRATIONS, durability: "relaxed" });
 db.run(`INSERT INTO history_block (device_no, stored_ms, min_ms, max_ms, count, records)
@@ -114,8 +114,12 @@ console.log(JSON.stringify({ queryMs: +(systemClock.monotonic() - queriedAt).toF
 let isDone = false;
 const progress = setInterval(() => {
   const row = reads.query<{ no: number }, []>("SELECT MIN(no) AS no FROM history_block").get();
-  console.error(`purged: ${(row?.no ?? 0) - 1} rows`);
-}, 30_000);
+  const steps = metrics
+    .render()
+    .match(/islet_purge_step_seconds_(?:sum|count) .*/g)
+    ?.join(", ");
+  console.error(`purged: ${(row?.no ?? 0) - 1} rows; ${steps}`);
+}, 15_000);
 const purge = startPurge({
   tasks: [
     historyPurge({ reads, clock: systemClock, overrides: { agingOverrides: () => [] }, settings }),

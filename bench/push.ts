@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { registerDevices } from "../src/simulator";
 import { type BenchContext, defineBench } from "./bench";
+import { endAtExit, hasEnded } from "./support/clean-up";
 import { lines, startLoad } from "./support/load";
 import type { ReceiverCounts } from "./support/receiver-child";
 import { startServer } from "./support/server";
@@ -29,7 +30,7 @@ export const push = defineBench({
     const stored = await server.stored();
     const counts = await receiver.until(stored, print);
     await server.dispose();
-    receiver.stop();
+    await receiver.stop();
     return {
       pushesPerSecond: (counts.received / counts.elapsedMs) * 1_000,
       overtaken: counts.overtaken,
@@ -55,11 +56,16 @@ async function subscribe(url: string, { appId, secret }: { appId: string; secret
 
 async function startReceiver() {
   const child = Bun.spawn([process.execPath, join(import.meta.dir, "support/receiver-child.ts")], { stdout: "pipe" });
+  endAtExit(child.pid);
   const { value: port } = await lines(child.stdout).next();
   const url = `http://127.0.0.1:${port}/`;
   return {
     url,
-    stop: () => child.kill(),
+    async stop(): Promise<void> {
+      child.kill();
+      await child.exited;
+      hasEnded(child.pid);
+    },
     /** Waits until so many have come, or nothing more comes. */
     async until(wanted: number, print: BenchContext["print"]): Promise<ReceiverCounts> {
       let counts: ReceiverCounts;

@@ -2,6 +2,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { FleetOptions, FleetResult } from "../../src/simulator";
 import { BENCH_PAYLOAD } from "./bench-product";
+import { endAtExit, hasEnded } from "./clean-up";
 import { temporaryFolder, withManyFiles } from "./server";
 
 export type Load = Omit<FleetOptions, "signal" | "onPhase">;
@@ -29,6 +30,7 @@ export function startLoad(options: Pick<Load, "address" | "devices" | "rate"> & 
   writeFileSync(file, JSON.stringify({ ...DEFAULTS, ...options }));
   const command = withManyFiles([process.execPath, join(import.meta.dir, "load-child.ts"), file]);
   const child = Bun.spawn(command, { stdout: "pipe", stderr: "inherit" });
+  endAtExit(child.pid);
   const phases = new Map<string, PromiseWithResolvers<void>>();
   const phase = (name: string) => {
     const entry = phases.get(name) ?? Promise.withResolvers<void>();
@@ -45,6 +47,8 @@ export function startLoad(options: Pick<Load, "address" | "devices" | "rate"> & 
       if ("result" in message) last = message.result;
     }
     rmSync(folder, { recursive: true, force: true });
+    await child.exited;
+    hasEnded(child.pid);
     if (!last) throw new Error(`the load generator ended with ${await child.exited} and no result`);
     return last;
   }

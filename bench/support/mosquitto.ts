@@ -1,5 +1,6 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { endAtExit, hasEnded } from "./clean-up";
 import { temporaryFolder, withManyFiles } from "./server";
 
 const PROGRAM = Bun.which("mosquitto", { PATH: `${process.env.PATH}:/usr/sbin:/usr/local/sbin` });
@@ -16,6 +17,7 @@ export async function startMosquitto() {
     `listener ${port} 127.0.0.1\nallow_anonymous true\npersistence false\nmax_inflight_messages 0\nlog_type error\n`,
   );
   const child = Bun.spawn(withManyFiles([PROGRAM, "-c", config]), { stdout: "ignore", stderr: "ignore" });
+  endAtExit(child.pid);
   await untilAccepts(port);
   return {
     pid: child.pid,
@@ -23,6 +25,7 @@ export async function startMosquitto() {
     async dispose(): Promise<void> {
       child.kill("SIGTERM");
       await child.exited;
+      hasEnded(child.pid);
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { operator } from "../../test/support/api";
 import { startIslet } from "../../test/support/islet";
 import { BENCH_PRODUCT } from "./bench-product";
+import { endAtExit, hasEnded, removeAtExit } from "./clean-up";
 import { sumOf } from "./metrics-text";
 
 const ROOT = join(import.meta.dir, "../..");
@@ -31,12 +32,18 @@ export async function startServer({ data, settings = {} }: { data?: string; sett
     },
   });
   const readyMs = performance.now() - since;
+  endAtExit(islet.pid);
   const address = (text: string) => ({
     host: text.slice(0, text.lastIndexOf(":")),
     port: Number(text.slice(text.lastIndexOf(":") + 1)),
   });
 
   const metrics = async (): Promise<string> => (await fetch(`http://${islet.ready.http}/metrics`)).text();
+
+  async function stop(): Promise<void> {
+    await islet.stop();
+    hasEnded(islet.pid);
+  }
 
   return {
     pid: islet.pid,
@@ -57,17 +64,19 @@ export async function startServer({ data, settings = {} }: { data?: string; sett
     /** Reports that fitted the model and are on disk. */
     stored: async (): Promise<number> => sumOf(await metrics(), "islet_reports_total", 'outcome="stored"'),
     /** Ends the process; the folder stays. */
-    async stop(): Promise<void> {
-      await islet.stop();
-    },
+    stop,
     async dispose(): Promise<void> {
-      await islet.stop();
+      await stop();
       rmSync(folder, { recursive: true, force: true });
     },
   };
 }
 
-export const temporaryFolder = () => mkdtempSync(join(tmpdir(), "islet-bench-"));
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "islet-bench-"));
+  removeAtExit(folder);
+  return folder;
+}
 
 /** A copy to be spoiled by one run. */
 export function copyFolder(folder: string): string {
