@@ -28,8 +28,8 @@ function open() {
   db = openDatabase(":memory:", { migrations: REGISTRY_MIGRATIONS });
   for (const [no, id] of [A, B].entries())
     db.run(
-      `INSERT INTO application (no, id, name, store_history, push_enabled, frozen, secret_hash, token_generation, created_at_ms)
-       VALUES (?, ?, ?, 1, 1, 0, '', 0, 0)`,
+      `INSERT INTO application (no, id, name, store_history, push_enabled, frozen, secret_hash, token_generation, sign_pushes, signing_generation, created_at_ms)
+       VALUES (?, ?, ?, 1, 1, 0, '', 0, 0, 0, 0)`,
       [no + 1, id, id],
     );
   const find = (id: AppId) => ({ [A]: { no: 1 }, [B]: { no: 2 } })[id] as Application | undefined;

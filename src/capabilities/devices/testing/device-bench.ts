@@ -33,8 +33,8 @@ export function deviceBench({ path = ":memory:", settings = {}, db: given }: Opt
     apps.set(no, { no, id, name: id, storeHistory: true, pushEnabled: true } as unknown as Application);
     db.run(
       `INSERT OR IGNORE INTO application
-         (no, id, name, store_history, push_enabled, frozen, secret_hash, token_generation, created_at_ms)
-       VALUES (?, ?, ?, 1, 1, 0, '', 0, 0)`,
+         (no, id, name, store_history, push_enabled, frozen, secret_hash, token_generation, sign_pushes, signing_generation, created_at_ms)
+       VALUES (?, ?, ?, 1, 1, 0, '', 0, 0, 0, 0)`,
       [no, id, id],
     );
   }
