@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
 import { createHash } from "node:crypto";
-import { createReadStream, createWriteStream, existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { createReadStream, createWriteStream, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { rename } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -27,8 +27,7 @@ export const MANIFEST = "manifest.json";
 export async function backUp(paths: DataPaths, file: string, clock: Clock): Promise<Manifest> {
   if (!isInstalled(paths)) throw new Error(`${paths.folder} holds no Islet data`);
   if (existsSync(file)) throw new Error(`${file} exists already`);
-  const staging = join(paths.folder, `.backup-${process.pid}`);
-  mkdirSync(staging, { mode: 0o700 });
+  const staging = mkdtempSync(`${file}.partial-`); // beside FILE: the disk of the data may be nearly full
   try {
     copyDatabase(paths.telemetry, join(staging, "telemetry.db"));
     copyDatabase(paths.registry, join(staging, "registry.db"));
@@ -44,7 +43,7 @@ export async function backUp(paths: DataPaths, file: string, clock: Clock): Prom
       createdAt: new Date(clock.now()).toISOString(),
       files: files.map(({ name, size, sha256 }) => ({ name, size, sha256 })),
     };
-    const partial = `${file}.partial`;
+    const partial = join(staging, "archive");
     await writeArchive(partial, manifest, files);
     await rename(partial, file); // an interrupted backup never looks like a whole one
     return manifest;
@@ -86,12 +85,14 @@ async function writeArchive(
   files: readonly { name: string; path: string; size: number }[],
 ) {
   const archive = pack();
-  const written = pipeline(archive, createGzip({ level: 1 }), createWriteStream(to, { mode: 0o600 }));
-  archive.entry({ name: MANIFEST }, JSON.stringify(manifest, null, 2));
-  for (const { name, path, size } of files) {
-    const entry = archive.entry({ name, size, mode: 0o600 });
-    await pipeline(createReadStream(path), entry);
-  }
-  archive.finalize();
-  await written;
+  const written = pipeline(archive, createGzip({ level: 1 }), createWriteStream(to, { mode: 0o600, flush: true }));
+  const fill = async () => {
+    archive.entry({ name: MANIFEST, mode: 0o600 }, JSON.stringify(manifest, null, 2));
+    for (const { name, path, size } of files) {
+      const entry = archive.entry({ name, size, mode: 0o600 });
+      await pipeline(createReadStream(path), entry);
+    }
+    archive.finalize();
+  };
+  await Promise.all([written, fill()]); // a full disk ends the first, and nothing takes the second's bytes any more
 }

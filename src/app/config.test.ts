@@ -36,6 +36,23 @@ const REFUSED: [why: string, sources: Parameters<typeof loadConfig>[0], says: st
   ["a port over 65535", { flags: { "http.listen": "localhost:70000" } }, "http.listen: port over 65535"],
   ["an address without a port", { flags: { "mqtt.listen": "localhost" } }, "mqtt.listen: is not HOST:PORT or off"],
   ["a number that is none", { flags: { "api.calls_per_minute": "many" } }, "api.calls_per_minute"],
+  ["half a call", { flags: { "api.calls_per_minute": "1.5" } }, "api.calls_per_minute: is not a whole number"],
+  ["a negative number", { flags: { "api.calls_per_minute": "-1" } }, "api.calls_per_minute: is not a number"],
+  [
+    "nothing for a number",
+    { environment: { ISLET_API_CALLS_PER_MINUTE: "" } },
+    "api.calls_per_minute: is not a number",
+  ],
+  [
+    "a truth for a number",
+    { file: { name: "f.toml", values: { api: { calls_per_minute: true } } } },
+    "api.calls_per_minute: is not a number",
+  ],
+  [
+    "less than the least",
+    { file: { name: "f.toml", values: { http: { max_body_bytes: 0 } } } },
+    "http.max_body_bytes: is not 1024 or more",
+  ],
   ["a certificate without its key", { flags: { "tls.cert_file": "a.pem" } }, "go together"],
 ];
 test.each(REFUSED)("%s is refused by name", (_why, sources, says) => {
@@ -62,4 +79,8 @@ test("the printed file is TOML that gives the defaults, and names every key", ()
 test("a number of a capability is reached by its path, and keeps its default otherwise", () => {
   const { settings } = loadConfig({ environment: { ISLET_PUSH_ANSWER_TIMEOUT_MS: "50" } });
   expect([settings.push.answerTimeoutMs, settings.push.keepMs]).toEqual([50, 600_000]);
+});
+
+test("a share is not a whole number", () => {
+  expect(loadConfig({ flags: { "history.duty_cycle": "0.5" } }).settings.history.dutyCycle).toBe(0.5);
 });

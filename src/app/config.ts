@@ -15,10 +15,23 @@ const choice = <const T extends string>(values: readonly T[], fallback: T, about
   about: `${about}: ${values.join(", ")}`,
   check: z.enum(values) as z.ZodType<T>,
 });
-const integer = (fallback: number, about: string, min = 0, max = Number.MAX_SAFE_INTEGER): Key<number> => ({
+/** A number, or its text in the environment and on the command line. Whole, when its default is. */
+const number = (fallback: number, about: string, min = 0): Key<number> => ({
   fallback,
   about,
-  check: z.coerce.number().int().min(min).max(max),
+  check: z
+    .union(
+      [
+        z.number(),
+        z
+          .string()
+          .regex(/^\d+(\.\d+)?$/)
+          .transform(Number),
+      ],
+      "is not a number",
+    )
+    .refine((value) => value >= min && value <= Number.MAX_SAFE_INTEGER, `is not ${min} or more`)
+    .refine((value) => Number.isInteger(value) || !Number.isInteger(fallback), "is not a whole number"),
 });
 const LISTEN = /^(off|(\[[0-9a-fA-F:]+\]|[^\s:]+):\d{1,5})$/;
 const listen = (fallback: string, about: string): Key<string> => ({
@@ -40,7 +53,7 @@ const FIXED_KEYS = {
 
   "http.listen": listen("0.0.0.0:8080", "REST, console, package download"),
   "https.listen": listen("0.0.0.0:8743", "the same over TLS"),
-  "http.max_body_bytes": integer(32 * 1024 * 1024, "largest request body; product and package uploads included", 1_024),
+  "http.max_body_bytes": number(32 * 1024 * 1024, "largest request body; product and package uploads included", 1_024),
   "tls.cert_file": optional("certificate chain (PEM) of your own; else one is made from Islet's own CA"),
   "tls.key_file": optional("private key (PEM) that belongs to tls.cert_file"),
   "tls.ca_file": optional("CA certificate (PEM) that clients may download, with tls.cert_file"),
@@ -57,7 +70,7 @@ const GROUP_KEYS: Record<string, Key<number>> = Object.fromEntries(
   Object.entries(GROUPS).flatMap(([group, { defaults, about }]) =>
     Object.entries(defaults as Record<string, number>).map(([name, fallback]) => [
       `${group}.${snakeCase(name)}`,
-      { fallback, about: (about as Record<string, string>)[name] ?? "", check: z.coerce.number().min(0) },
+      number(fallback, (about as Record<string, string>)[name] ?? ""),
     ]),
   ),
 );

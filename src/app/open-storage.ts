@@ -11,7 +11,7 @@ export type Storage = Awaited<ReturnType<typeof openStorage>>;
 export async function openStorage(paths: DataPaths, durability: Durability) {
   await using opened = new AsyncDisposableStack();
   opened.defer(lockDataFolder(paths));
-  await completeRestore(paths); // one that was cut off between its moves
+  completeRestore(paths); // one that was cut off between its moves
 
   const registry = openDatabase(paths.registry, { migrations: REGISTRY_MIGRATIONS, durability });
   opened.defer(() => registry.close());

@@ -1,14 +1,19 @@
 import { Database } from "bun:sqlite";
 import {
+  closeSync,
   createReadStream,
   createWriteStream,
   existsSync,
+  fsyncSync,
   mkdirSync,
+  openSync,
+  readdirSync,
   readFileSync,
+  renameSync,
+  rmdirSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
@@ -48,11 +53,11 @@ const REPLACED = ["registry.db", "registry.db-wal", "registry.db-shm", "telemetr
 export async function restore(paths: DataPaths, file: string, clock: Clock): Promise<{ kept: string | undefined }> {
   const unlock = lockDataFolder(paths);
   try {
+    completeRestore(paths); // an earlier one that was cut off
     refuseNewer(paths);
     const stamp = new Date(clock.now()).toISOString().replace(/[-:]|\.\d{3}/g, "");
-    const staging = join(paths.folder, `.restore-${stamp}`);
-    rmSync(staging, { recursive: true, force: true });
-    mkdirSync(staging, { recursive: true, mode: 0o700 });
+    const staging = join(paths.folder, `${STAGING}${stamp}`);
+    mkdirSync(staging, { mode: 0o700 });
     try {
       await unpack(file, staging);
       await verify(staging);
@@ -60,39 +65,67 @@ export async function restore(paths: DataPaths, file: string, clock: Clock): Pro
       rmSync(staging, { recursive: true, force: true });
       throw error;
     }
-    writeFileSync(join(paths.folder, PENDING), JSON.stringify({ staging, kept: `before-restore-${stamp}` }));
-    return await completeRestore(paths);
+    const pending: Pending = { staging: `${STAGING}${stamp}`, kept: `before-restore-${stamp}` };
+    const marker = join(paths.folder, PENDING);
+    writeFileSync(`${marker}.new`, JSON.stringify(pending), { flush: true });
+    renameSync(`${marker}.new`, marker); // whole or not there
+    return completeRestore(paths);
   } finally {
     unlock();
   }
 }
 
+const STAGING = ".restore-";
 const PENDING = "restore.pending";
+/** Names in the data folder, so that the folder may be moved. */
+type Pending = { readonly staging: string; readonly kept: string };
 
 /**
  * The moves of a verified restore. Each can be repeated, so an interrupted restore is completed by the next start.
- * The caller holds the data folder.
+ * Also clears away what one left that was cut off before. The caller holds the data folder. `kept` is undefined when
+ * there was nothing to restore, or nothing to keep. `move` is a parameter for tests that interrupt it.
  */
-export async function completeRestore(paths: DataPaths): Promise<{ kept: string | undefined }> {
-  const marker = join(paths.folder, PENDING);
-  if (!existsSync(marker)) return { kept: undefined };
-  const { staging, kept } = JSON.parse(readFileSync(marker, "utf8")) as { staging: string; kept: string };
-  const keptFolder = join(paths.folder, kept);
-  const emptied = join(keptFolder, ".emptied"); // the old content is out of the way; from here on only the new moves in
-  mkdirSync(keptFolder, { recursive: true, mode: 0o700 });
-  if (!existsSync(emptied)) {
-    for (const name of REPLACED) await moveIfThere(join(paths.folder, name), join(keptFolder, name));
-    writeFileSync(emptied, "");
-  }
-  for (const name of REPLACED) await moveIfThere(join(staging, name), join(paths.folder, name));
-  rmSync(marker);
-  rmSync(staging, { recursive: true, force: true });
-  rmSync(emptied);
-  return { kept: keptFolder };
+export function completeRestore(
+  { folder }: Pick<DataPaths, "folder">,
+  move: (from: string, to: string) => void = renameSync,
+): { kept: string | undefined } {
+  const marker = join(folder, PENDING);
+  const pending = existsSync(marker) ? (JSON.parse(readFileSync(marker, "utf8")) as Pending) : undefined;
+  const kept = pending && moveAll(folder, pending, move);
+  if (pending) rmSync(marker);
+  for (const name of readdirSync(folder))
+    if (name.startsWith(STAGING)) rmSync(join(folder, name), { recursive: true, force: true });
+  return { kept };
 }
 
-async function moveIfThere(from: string, to: string): Promise<void> {
-  if (existsSync(from)) await rename(from, to);
+function moveAll(folder: string, pending: Pending, move: (from: string, to: string) => void): string | undefined {
+  const staging = join(folder, pending.staging);
+  const kept = join(folder, pending.kept);
+  const emptied = join(staging, EMPTIED);
+  mkdirSync(kept, { recursive: true, mode: 0o700 });
+  if (!existsSync(emptied)) {
+    for (const name of REPLACED) if (existsSync(join(folder, name))) move(join(folder, name), join(kept, name));
+    syncFolder(kept);
+    writeFileSync(emptied, "", { flush: true });
+  }
+  for (const name of REPLACED) if (existsSync(join(staging, name))) move(join(staging, name), join(folder, name));
+  syncFolder(folder);
+  if (readdirSync(kept).length > 0) return kept;
+  rmdirSync(kept);
+  return undefined;
+}
+
+/** Once it is there, the old content is out of the way, and only the new moves in. */
+const EMPTIED = ".emptied";
+
+/** Names in a folder are on disk only after this; what they name was written with `flush`. */
+function syncFolder(path: string): void {
+  const descriptor = openSync(path, "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 function refuseNewer(paths: DataPaths): void {
@@ -112,7 +145,7 @@ async function unpack(file: string, into: string): Promise<void> {
         throw new RestoreRefusedError(`${file} holds ${name}, which is no part of a backup`);
       const target = join(into, name);
       mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
-      await pipeline(entry, createWriteStream(target, { mode: 0o600 }));
+      await pipeline(entry, createWriteStream(target, { mode: 0o600, flush: true }));
     }
   })();
   await Promise.all([reading, entries]);

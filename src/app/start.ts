@@ -163,7 +163,8 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
 
   // Doors
   const { generatedPassword } = await operators.ensureAdmin(config["admin.password"]);
-  opened.defer(() => mqtt.stop());
+  const doors = [mqtt.stop];
+  opened.defer(async () => void (await Promise.all(doors.map((stop) => stop())))); // at once: each has its grace time
   const mqttAddresses = await mqtt.listen();
   const http = listenHttp({
     ...{ config, clock, ids, log, metrics, tls, storage },
@@ -176,7 +177,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
       ...{ lastSeen: seen, pushLog: push.log, pushCertificates, subscriptions: push.subscriptions },
     }),
   });
-  opened.defer(() => http.stop());
+  doors.push(http.stop);
 
   const running = opened.move();
   return {

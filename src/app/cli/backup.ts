@@ -27,7 +27,7 @@ export const restoreCommand: Command = {
     const { positional, flags } = parseArguments(words);
     const [file = ""] = expectWords(positional, "FILE");
     const { kept } = await restore(dataPaths(readConfig(flags, environment).data), file, systemClock);
-    out(`${file} is restored; what was there before is in ${kept}\n`);
+    out(`${file} is restored${kept === undefined ? "" : `; what was there before is in ${kept}`}\n`);
     return 0;
   },
 };
