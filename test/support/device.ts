@@ -21,18 +21,23 @@ export const report = (serviceId: string, serviceData: Record<string, unknown>, 
 export const dataTopic = (deviceId: string) => `/huawei/v1/devices/${deviceId}/data/json`;
 export const commandTopic = (deviceId: string) => `/huawei/v1/devices/${deviceId}/command/json`;
 
-/** A device that MQTT.js speaks for; it connects once. */
+/** A device that MQTT.js speaks for; it connects once. `prepare` is called before it does, so that nothing is missed. */
 export async function connectDevice(
   { ready }: Pick<Islet, "ready">,
   { deviceId, secret }: { deviceId: string; secret: string },
   options: IClientOptions = {},
+  prepare: (client: MqttClient) => void = () => {},
 ): Promise<MqttClient> {
-  const client = await mqtt.connectAsync(`mqtt://${ready.mqtt}`, {
+  const client = mqtt.connect(`mqtt://${ready.mqtt}`, {
     ...credentials(deviceId, secret, new Date()),
     protocolVersion: 4,
     reconnectPeriod: 0,
     ...options,
   });
-  client.on("error", () => {}); // a process that is killed under it
+  prepare(client);
+  const connected = Promise.withResolvers<void>();
+  client.once("connect", () => connected.resolve());
+  client.on("error", connected.reject); // afterwards: a process that is killed under it
+  await connected.promise;
   return client;
 }
