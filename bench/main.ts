@@ -1,6 +1,6 @@
 /** `npm run bench [-- NAME…] [--runs N] [--json PATH] [--quick]`: the numbers of the project, each runnable alone. */
 import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus, totalmem } from "node:os";
+import { cpus, loadavg, totalmem } from "node:os";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { type Bench, NOTHING_PREPARED } from "./bench";
@@ -13,15 +13,19 @@ import { type BenchResult, isMet, medians, renderTable } from "./report";
 import { startup } from "./startup";
 import { steady } from "./steady";
 import { hasMosquitto } from "./support/mosquitto";
-import { programUnderTest } from "./support/server";
+import { describeProgram, programUnderTest } from "./support/server";
 
 const BENCHES: readonly Bench[] = [ingest, steady, idle, push, register, startup, purge];
+/** Load average before the first bench from which on something else is at work. */
+const BUSY = 0.5;
 const { values: options, positionals } = readArguments();
 const print = (line: string) => console.error(line);
 const chosen = positionals.length === 0 ? BENCHES : positionals.map(find);
 
-print(`under test: ${programUnderTest().join(" ")}`);
+print(`under test: ${describeProgram()}`);
 if (!hasMosquitto) print("mosquitto is not installed: no numbers beside ours");
+const [loadBefore = 0] = loadavg();
+if (loadBefore > BUSY) print(`the machine is busy (load ${loadBefore.toFixed(1)}): latencies say little, ratios more`);
 const results: BenchResult[] = [];
 for (const bench of chosen) results.push({ bench, runs: await repeat(bench) });
 
@@ -58,6 +62,7 @@ function toJson() {
   return {
     at: new Date().toISOString(),
     machine: { cpu: cpus()[0]?.model, cores: cpus().length, memoryGigabytes: Math.round(totalmem() / 2 ** 30) },
+    loadBefore,
     program: programUnderTest(),
     quick: options.quick ?? false,
     benches: results.map(({ bench, runs }) => {

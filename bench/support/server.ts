@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { operator } from "../../test/support/api";
@@ -13,6 +13,12 @@ const BINARY = join(ROOT, "dist/islet");
 /** The compiled binary if there is one, else the source on this Bun. */
 export const programUnderTest = (): string[] =>
   existsSync(BINARY) ? [BINARY] : [process.execPath, join(ROOT, "src/main.ts")];
+
+/** With its age: a binary may be older than the source beside it. */
+export function describeProgram(): string {
+  const program = programUnderTest();
+  return program.length > 1 ? program.join(" ") : `${program[0]}, built ${statSync(BINARY).mtime.toISOString()}`;
+}
 
 export type Server = Awaited<ReturnType<typeof startServer>>;
 
