@@ -43,7 +43,6 @@ CREATE INDEX device_by_location ON device (app_no, location_key, created_at_ms, 
 CREATE INDEX device_by_type ON device (app_no, device_type, created_at_ms, no);
 
 CREATE INDEX device_by_product ON device (product_no);
-CREATE INDEX device_by_aging ON device (no) WHERE data_aging_days >= 1;
 CREATE INDEX device_online ON device (no) WHERE status = 'ONLINE';
 CREATE INDEX device_expiring ON device (expires_at_ms) WHERE expires_at_ms IS NOT NULL;
 CREATE INDEX device_aging ON device (no) WHERE data_aging_days > 0;

@@ -14,7 +14,8 @@ const RESOURCE = {
 
 test("POST /apps shows the secret", async () => {
   const { ask, calls } = startApi();
-  const { status, body } = await ask("POST", "/apps", { name: " meters ", storeHistory: true });
+  const { status, body, headers } = await ask("POST", "/apps", { name: " meters ", storeHistory: true });
+  expect(headers.get("cache-control")).toBe("no-store");
   expect([status, body]).toEqual([201, { ...RESOURCE, secret: "s3cret" }]);
   expect(calls).toEqual([["create", { name: "meters", storeHistory: true }]]);
 });

@@ -9,6 +9,7 @@ import { applicationRoutes } from "./application-routes";
 import { authenticate } from "./authenticate";
 import { deviceDataRoutes } from "./device-data-routes";
 import { deviceRoutes } from "./device-routes";
+import { laterRoutes } from "./later-routes";
 import { productRoutes } from "./product-routes";
 import { pushCertificateRoutes } from "./push-certificate-routes";
 import { pushRoutes } from "./push-routes";
@@ -41,11 +42,16 @@ export function managementApi(ports: ManagementPorts, limits: JsonLimits = JSON_
     pushRoutes(ports),
     pushCertificateRoutes(ports),
     subscriptionRoutes(ports),
+    laterRoutes(ports),
   ];
 
   app.use(
     methodNotAllowed({ app, onMethodNotAllowed: (c, allowed) => refuseMethod(allowed, about(c.req.path, c.env)) }),
   );
+  app.use(async (c, next) => {
+    await next();
+    c.header("cache-control", "no-store"); // some answers hold secrets
+  });
   app.use(authenticate(ports.sessions, `${BASE}/sessions`));
   app.use(readJsonBodies(limits));
   for (const group of groups) app.route(BASE, group);

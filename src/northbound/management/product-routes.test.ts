@@ -141,6 +141,9 @@ test.each([
   ["PUT", "/products/p1/codec", 501, "CODEC_UNSUPPORTED"],
   ["POST", "/products/p1/codec/try", 501, "CODEC_UNSUPPORTED"],
   ["PUT", "/products/other/codec", 404, "PRODUCT_NOT_FOUND"],
+  ["POST", "/apps/app1/public-keys", 501, "NOT_AVAILABLE"],
+  ["POST", "/apps/app1/packages", 501, "NOT_AVAILABLE"],
+  ["POST", "/apps/other/packages", 404, "APP_NOT_FOUND"],
 ])("%s %s is %i", async (method, path, status, code) => {
   const answer = await startApi().ask(method, path, { kind: "script", source: "x" });
   expect([answer.status, answer.body.code]).toEqual([status, code]);
