@@ -12,14 +12,15 @@ export type EnclosedRow = { readonly sql: string; readonly values: readonly SqlV
 export interface StorageWriter {
   /**
    * Writes all steps in one transaction, in the order of the calls; calls that wait together share one commit.
-   * Resolves when it is on disk; rejects when nothing of it is.
+   * Resolves when it is on disk; rejects when nothing of it is. `took` hears how long these statements held the thread,
+   * without the wait for their turn and without the disk.
    */
-  commit(steps: readonly WriteStep[]): Promise<void>;
-  /** How long the last transaction took in the thread, without the time that its commits waited for their turn. */
-  readonly lastTransactionMs?: number;
+  commit(steps: readonly WriteStep[], took?: (ms: number) => void): Promise<void>;
   /** Commits what is waiting, checkpoints and ends the thread. */
   close(): Promise<void>;
 }
+
+type Waiting = { resolve(): void; reject(error: Error): void; took: ((ms: number) => void) | undefined };
 
 export type WriterRequest =
   | { type: "open"; path: string; durability: Durability }
@@ -27,7 +28,7 @@ export type WriterRequest =
   | { type: "close" };
 export type WriterReply =
   | { type: "opened" }
-  | { type: "committed"; ids: number[]; tookMs: number }
+  | { type: "committed"; ids: number[]; tookMs: number[] }
   | { type: "failed"; id: number; message: string }
   | { type: "closed" };
 
@@ -42,9 +43,8 @@ export type StorageWriterThread = StorageWriter & {
 /** Starts the thread on a database that `openDatabase` has migrated. Rejects when it cannot be opened. */
 export async function startStorageWriter(path: string, durability: Durability): Promise<StorageWriterThread> {
   const thread = new Worker(new URL(THREAD, import.meta.url).href);
-  const waiting = new Map<number, { resolve(): void; reject(error: Error): void }>();
+  const waiting = new Map<number, Waiting>();
   let lastId = 0;
-  let lastTransactionMs = 0;
   let broken: Error | undefined;
   const opened = Promise.withResolvers<void>();
   const closed = Promise.withResolvers<void>();
@@ -56,8 +56,11 @@ export async function startStorageWriter(path: string, durability: Durability): 
         opened.resolve();
         return;
       case "committed":
-        lastTransactionMs = data.tookMs;
-        for (const id of data.ids) take(id)?.resolve();
+        for (const [index, id] of data.ids.entries()) {
+          const entry = take(id);
+          entry?.took?.(data.tookMs[index] ?? 0);
+          entry?.resolve();
+        }
         return;
       case "failed":
         take(data.id)?.reject(new Error(`telemetry write failed: ${data.message}`));
@@ -89,14 +92,11 @@ export async function startStorageWriter(path: string, durability: Durability): 
 
   return {
     failed: failed.promise,
-    get lastTransactionMs() {
-      return lastTransactionMs;
-    },
-    commit(steps) {
+    commit(steps, took) {
       if (broken) return Promise.reject(broken);
       return new Promise((resolve, reject) => {
         const id = ++lastId;
-        waiting.set(id, { resolve, reject });
+        waiting.set(id, { resolve, reject, took });
         post({ type: "commit", id, steps });
       });
     },

@@ -59,13 +59,16 @@ function fail({ id }: Commit, error: unknown): void {
   reply({ type: "failed", id, message: error instanceof Error ? error.message : String(error) });
 }
 
-function transact(database: Database, commits: readonly Commit[]): number {
-  const since = systemClock.monotonic();
+function transact(database: Database, commits: readonly Commit[]): number[] {
   database.run("BEGIN IMMEDIATE");
   try {
-    for (const { steps } of commits) for (const step of steps) runStep(database, step);
+    const tookMs = commits.map(({ steps }) => {
+      const since = systemClock.monotonic();
+      for (const step of steps) runStep(database, step);
+      return systemClock.monotonic() - since;
+    });
     database.run("COMMIT");
-    return systemClock.monotonic() - since;
+    return tookMs;
   } catch (error) {
     if (database.inTransaction) database.run("ROLLBACK");
     throw error;
