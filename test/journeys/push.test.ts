@@ -1,5 +1,4 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { createHmac } from "node:crypto";
 import type { Socket } from "node:net";
 import { issueAuthority, issueServer } from "../../src/platform/certificates/issue";
 import { type Setup, setUp } from "../support/api";
@@ -346,51 +345,5 @@ test("without a subscription, with push off or history off nothing is pushed", a
   await report(5);
   await receiver.until(({ notifyType }) => notifyType === "deviceDatasChanged");
   expect(receiver.received).toHaveLength(2);
-  await device.endAsync();
-});
-
-test("pushes are signed for an application that wants it, with a secret that it can renew", async () => {
-  using folder = temporaryFolder();
-  await using islet = await startIslet({ data: folder.path });
-  const it = await setUp(islet);
-  const pushes: { signature: string | null; message: string | null; text: string }[] = [];
-  using server = Bun.serve({
-    hostname: "127.0.0.1",
-    port: 0,
-    async fetch(request) {
-      const { headers } = request;
-      pushes.push({
-        signature: headers.get("x-islet-signature"),
-        message: headers.get("x-islet-message"),
-        text: await request.text(),
-      });
-      return new Response(null, { status: 200 });
-    },
-  });
-  const { report, device } = await reporting(islet, it, `http://127.0.0.1:${server.port}/d`);
-  const next = async (count: number) => {
-    await report(count);
-    await eventually(
-      () => pushes.length,
-      (length) => length >= count,
-    );
-    return pushes[count - 1] as (typeof pushes)[number];
-  };
-  expect((await next(1)).signature).toBeNull();
-  expect((await it.manage("PATCH", `/apps/${it.appId}`, { signPushes: true })).status).toBe(200);
-  const path = `/apps/${it.appId}/signing-secret`;
-  const isSigned = ({ signature, text }: (typeof pushes)[number], secret: string) => {
-    const [, seconds, mac] = /^t=(\d+),v1=([0-9a-f]{64})$/.exec(signature ?? "") ?? [];
-    expect(Math.abs(Number(seconds) - Date.now() / 1_000)).toBeLessThan(60);
-    return mac === createHmac("sha256", secret).update(`${seconds}.${text}`).digest("hex");
-  };
-  const first = (await it.manage<{ secret: string }>("GET", path)).body.secret;
-  expect(isSigned(await next(2), first)).toBe(true);
-  const renewed = (await it.manage<{ secret: string }>("POST", path)).body.secret;
-  expect(renewed).not.toBe(first);
-  const third = await next(3);
-  expect([isSigned(third, renewed), isSigned(third, first)]).toEqual([true, false]);
-  expect(new Set(pushes.map(({ message }) => message)).size).toBe(3);
-  expect(islet.errors).not.toContain(renewed);
   await device.endAsync();
 });
