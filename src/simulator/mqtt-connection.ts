@@ -171,6 +171,10 @@ export function openMqttConnection(address: Address, connect: ConnectPacket, lis
       open(opened) {
         socket = opened;
         if (isClosed) opened.terminate();
+        else if (!tls) send(encodePacket(connect));
+      },
+      handshake(_socket, _success, refusal) {
+        if (refusal && tls?.rejectUnauthorized !== false) close(`the certificate is not trusted: ${refusal.message}`);
         else send(encodePacket(connect));
       },
       data: (_socket, chunk) => read(chunk),

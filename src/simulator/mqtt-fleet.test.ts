@@ -69,6 +69,15 @@ test("devices that only stay connected send nothing", async () => {
   expect(broker.of("publish")).toEqual([]);
 });
 
+test("a broker that refuses stops neither the start nor the end, and is told", async () => {
+  broker.refuseFromNowOn();
+  const { connected, acknowledged, lines } = await run({ devices: [{ deviceId: "a" }, { deviceId: "b" }] }, () =>
+    broker.came("connect", 2),
+  );
+  expect([connected, acknowledged]).toEqual([0, 0]);
+  expect(lines[0]).toBe("a: refused: not authorized");
+});
+
 const WRONG: [args: string[], message: RegExp][] = [
   [[], /one of --devices, --api and --anonymous/],
   [["--anonymous", "5", "--devices", "x"], /one of/],

@@ -201,6 +201,7 @@ function startMember({ credentials, options, clock, latencies, counters, ready, 
         ready();
       },
       offline(reason) {
+        ready(); // refused or dropped: it tries on by itself, the others need not wait
         if (isOver()) return;
         counters.lost++;
         print(`${credentials.deviceId}: ${reason}`);
