@@ -149,3 +149,26 @@ test("a taken port is told with its address", () => {
 test.each(["nonsense", ":80", "127.0.0.1:99999"])("%s is no address", (listen) => {
   expect(() => serveHttp({ listen, fetch: () => new Response(), clock: manualClock() })).toThrow("is not HOST:PORT");
 });
+
+test.each([
+  ["of HTTP/1.0", "HTTP/1.0\r\n"],
+  ["that is empty", "HTTP/1.1\r\nHost:\r\n"],
+  ["that is none", "HTTP/1.1\r\nHost: a b:99999\r\n"],
+])("a request without a proper Host %s finds its path", async (_, head) => {
+  const urls: string[] = [];
+  const server = serveHttp({
+    listen: "127.0.0.1:0",
+    clock: manualClock(),
+    async fetch(request) {
+      urls.push(request.url);
+      return new Response(await request.text());
+    },
+  });
+  opened.push(server);
+  const answer = await speak(server.port, (socket) =>
+    socket.end(`POST /iocm/app?x=1 ${head}Connection: close\r\nContent-Length: 4\r\n\r\nbody`),
+  );
+  expect(answer).toStartWith("HTTP/1.1 200");
+  expect(answer).toEndWith("body");
+  expect(urls).toEqual([`${server.url}/iocm/app?x=1`]);
+});

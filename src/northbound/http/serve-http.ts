@@ -44,7 +44,7 @@ export function serveHttp({ listen, tls, fetch, clock, settings = SERVE_DEFAULTS
       reusePort: false, // without it `development: false` lets two processes share a port in silence
       idleTimeout: Math.min(255, Math.ceil(settings.requestTimeoutMs / 1_000)),
       maxRequestBodySize: Number.MAX_SAFE_INTEGER, // the front counts, and refuses in the dialect's words
-      fetch: (request, own) => fetch(request, own.requestIP(request)?.address),
+      fetch: (request, own) => fetch(withWholeUrl(request, own), own.requestIP(request)?.address),
     });
   } catch (cause) {
     throw new Error(`cannot listen on ${listen}: ${reasonOf(cause)}`, { cause });
@@ -61,6 +61,12 @@ export function serveHttp({ listen, tls, fetch, clock, settings = SERVE_DEFAULTS
       cut();
     },
   };
+}
+
+/** Without a proper Host (HTTP/1.0 needs none) the runtime gives only the target, which is no URL for anybody behind. */
+function withWholeUrl(request: Request, { url }: Bun.Server<undefined>): Request {
+  if (request.url.startsWith("http")) return request;
+  return new Request(url.origin + (request.url.startsWith("/") ? request.url : "/"), request);
 }
 
 function parseListen(listen: string): { hostname: string; port: number } {
