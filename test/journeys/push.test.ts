@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import type { Socket } from "node:net";
 import { issueAuthority, issueServer } from "../../src/platform/certificates/issue";
-import { type Setup, setUp } from "../support/api";
+import { operator, type Setup, setUp } from "../support/api";
 import { startBareReceiver } from "../support/bare-receiver";
 import { startCallbackReceiver } from "../support/callback-receiver";
 import { connectDevice, dataTopic, report } from "../support/device";
@@ -346,4 +346,61 @@ test("without a subscription, with push off or history off nothing is pushed", a
   await receiver.until(({ notifyType }) => notifyType === "deviceDatasChanged");
   expect(receiver.received).toHaveLength(2);
   await device.endAsync();
+});
+
+test("a stop does not wait for a receiver that hangs, and what it did not answer is sent again", async () => {
+  using folder = temporaryFolder();
+  let hangs = true;
+  using receiver = await startBareReceiver((socket) => void (hangs || socket.write(HEALTHY)));
+  let islet = await startIslet({ data: folder.path, settings: { "push.stop_grace_ms": "200" } });
+  const it = await setUp(islet);
+  const { report, device } = await reporting(islet, it, receiver.url("/d"));
+  await report(1);
+  await eventually(
+    () => receiver.requests,
+    (requests) => requests === 1,
+  );
+  const since = performance.now();
+  expect(await islet.stop()).toBe(0);
+  expect(performance.now() - since).toBeLessThan(10_000); // what the contract of the process promises
+  device.end(true);
+
+  hangs = false;
+  islet = await startIslet({ data: folder.path });
+  await eventually(
+    () => receiver.requests,
+    (requests) => requests === 2,
+  );
+  expect(await islet.stop()).toBe(0);
+});
+
+test("an invalid address is still invalid after a crash, and is probed back", async () => {
+  using folder = temporaryFolder();
+  let status = 502;
+  using receiver = startCallbackReceiver(() => new Response(null, { status }));
+  const settings = { ...FAST, "push.keep_ms": "60000", "push.probe_interval_ms": "60000" };
+  let islet = await startIslet({ data: folder.path, settings });
+  const it = await setUp(islet);
+  const { report, device } = await reporting(islet, it, receiver.url("/d"));
+  await report(1);
+  await eventually(
+    () => targetOf(it),
+    (target) => target?.state === "invalid",
+  );
+  await islet.crash();
+  device.end(true);
+
+  islet = await startIslet({ data: folder.path, settings });
+  const after = { ...it, manage: await operator(islet) };
+  expect(await targetOf(after)).toMatchObject({ state: "invalid", waiting: 1 });
+  await islet.crash();
+  status = 200;
+  islet = await startIslet({ data: folder.path, settings: { ...settings, "push.probe_interval_ms": "100" } });
+  await receiver.until((body) => batteryOf(body) === 1);
+  const healed = { ...it, manage: await operator(islet) };
+  await eventually(
+    () => targetOf(healed),
+    (target) => target.state === "valid" && target.waiting === 0,
+  );
+  expect(await islet.stop()).toBe(0);
 });
