@@ -57,20 +57,15 @@ export const GROUPS = {
     maxLoginDelayMs: "longest delay",
     stopGraceMs: "how long a stop waits for commits under way",
   }),
-  devices: group(
-    {
-      onlineGraceMs: DEVICE_DEFAULTS.onlineGraceMs,
-      registrationTimeoutS: DEVICE_DEFAULTS.registrationTimeoutS,
-      refreshTimeoutS: DEVICE_DEFAULTS.refreshTimeoutS,
-      expirySweepMs: DEVICE_DEFAULTS.expirySweepMs,
-    },
-    {
-      onlineGraceMs: "a device is OFFLINE this long after its connection is gone",
-      registrationTimeoutS: "seconds in which a registered device must connect, if the request names none; 0: for ever",
-      refreshTimeoutS: "the same for refreshed credentials",
-      expirySweepMs: "how often registrations are looked at whose time is over",
-    },
-  ),
+  devices: group(DEVICE_DEFAULTS, {
+    onlineGraceMs: "a device is OFFLINE this long after its connection is gone",
+    registrationTimeoutS: "seconds in which a registered device must connect, if the request names none; 0: for ever",
+    refreshTimeoutS: "the same for refreshed credentials",
+    expirySweepMs: "how often registrations are looked at whose time is over",
+    maxDevices: "devices of one application; 0: no limit",
+    maxFrozenDevices: "frozen devices of one application; 0: no limit",
+    maxNonSecureDevices: "devices of one application without secure mode; 0: no limit",
+  }),
   ingest: group(INGEST_DEFAULTS, {
     futureToleranceMs: "an event time further ahead than this counts as malformed",
     maxDataChars: "largest data of one service in one message, as JSON",

@@ -119,3 +119,20 @@ test("devices behind a gateway go with it, or become direct", async () => {
   await app("DELETE", `${DEVICES}/${second}`);
   expect(await left()).toEqual({ [kept]: kept });
 });
+
+test("an application has the devices that the configuration allows it", async () => {
+  using folder = temporaryFolder();
+  const settings = { "devices.max_devices": "2", "devices.max_frozen_devices": "1" };
+  await using islet = await startIslet({ data: folder.path, settings });
+  const { app, productId, register } = await setUp(islet);
+  const devices = [await register("limit-1"), await register("limit-2")];
+  const third = { deviceInfo: { nodeId: "limit-3" }, productId, mqttConnect: true };
+  expect(await app("POST", "/iocm/app/reg/v2.0.0/deviceCredentials", third)).toMatchObject({
+    status: 500,
+    body: { error_code: "100412" },
+  });
+  const freeze = (index: number) =>
+    app("PUT", `/iocm/app/dm/v1.4.0/devices/${devices[index]?.deviceId}`, { mute: "TRUE" });
+  expect((await freeze(0)).status).toBe(204);
+  expect(await freeze(1)).toMatchObject({ status: 403, body: { error_code: "500004" } });
+});

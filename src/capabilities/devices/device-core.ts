@@ -69,7 +69,7 @@ export function deviceCore({ repository, toDevice, live, transactor, events, set
   function assertRoom(appNo: number, what: keyof typeof LIMITS): void {
     const [setting, code] = LIMITS[what];
     const limit = settings[setting];
-    if (limit === undefined) return;
+    if (limit === 0) return;
     const used = repository.counts(appNo).reduce((sum, counts) => sum + counts[what], 0);
     if (used >= limit) throw new DomainError(code, { limit });
   }

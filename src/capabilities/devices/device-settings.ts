@@ -7,17 +7,17 @@ export type DeviceSettings = {
   readonly refreshTimeoutS: number;
   /** How often registrations are looked at whose validity is over. */
   readonly expirySweepMs: number;
-  /** Per application; undefined: no limit. */
-  readonly maxDevices: number | undefined;
-  readonly maxFrozenDevices: number | undefined;
-  readonly maxNonSecureDevices: number | undefined;
+  /** Per application; 0: no limit. */
+  readonly maxDevices: number;
+  readonly maxFrozenDevices: number;
+  readonly maxNonSecureDevices: number;
 };
 export const DEVICE_DEFAULTS: DeviceSettings = {
   onlineGraceMs: 60_000,
   registrationTimeoutS: 0,
   refreshTimeoutS: 180,
   expirySweepMs: 1_000,
-  maxDevices: undefined,
-  maxFrozenDevices: undefined,
-  maxNonSecureDevices: undefined,
+  maxDevices: 0,
+  maxFrozenDevices: 0,
+  maxNonSecureDevices: 0,
 };
