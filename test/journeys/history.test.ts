@@ -38,6 +38,7 @@ test("history: every parameter, totals, order, and what an illegal query is told
   using folder = temporaryFolder();
   await using islet = await startIslet({ data: folder.path });
   const it = await setUp(islet);
+  const other = await setUp(islet, "other");
   const gateway = await it.register("gateway");
   const { body: sub } = await it.manage<{ deviceId: string }>("POST", `/apps/${it.appId}/devices`, {
     nodeId: "behind",
@@ -113,6 +114,7 @@ test("history: every parameter, totals, order, and what an illegal query is told
     [{ deviceId: sub.deviceId, gatewayId: sub.deviceId }, 200, "100418"],
     [{ gatewayId: "nobody" }, 200, "100418"],
     [{ ...own, appId: "nobody" }, 403, "100203"],
+    [{ ...own, appId: other.appId }, 403, "100217"],
   ];
   for (const [query, status, code] of refused) {
     const answer = await history(it, query);
@@ -287,12 +289,13 @@ test("what is refused is acknowledged, counted and traced with its reason; what 
   await send({ msgType: "somethingElse" });
   await send("{");
   await send("[]");
+  await device.publishAsync(`/huawei/v1/devices/${deviceId}/data/binary`, Buffer.from([1, 2]), { qos: 1 });
   expect(numbers((await history(it, { deviceId, pageSize: 10 })).body)).toEqual([1]);
 
   type Trace = { items: { outcome: string; reason: string; detail?: string }[] };
   const { body } = await eventually(
     () => it.manage<Trace>("GET", `/devices/${deviceId}/trace?pageSize=100`),
-    (answer) => answer.body.items.filter(({ outcome }) => outcome === "failed").length >= 11,
+    (answer) => answer.body.items.filter(({ outcome }) => outcome === "failed").length >= 12,
   );
   const told = body.items
     .filter(({ outcome }) => outcome === "failed")
@@ -309,6 +312,7 @@ test("what is refused is acknowledged, counted and traced with its reason; what 
     'msg_type_unknown msgType "somethingElse"',
     "payload_not_json ",
     "payload_not_object ",
+    "codec_unsupported data/binary needs a codec",
   ]);
   const metrics = await (await fetch(`http://${islet.ready.http}/metrics`)).text();
   for (const [labels, count] of [

@@ -146,6 +146,50 @@ test("an address that fails for long becomes invalid, loses what is new, and com
   await device.endAsync();
 });
 
+test("each device's pushes come in order, while those of several devices are under way at once", async () => {
+  using folder = temporaryFolder();
+  await using islet = await startIslet({ data: folder.path });
+  const it = await setUp(islet);
+  const got = new Map<string, number[]>();
+  let underWay = 0;
+  let mostUnderWay = 0;
+  let total = 0;
+  using server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    async fetch(request) {
+      mostUnderWay = Math.max(mostUnderWay, ++underWay);
+      const body = (await request.json()) as Record<string, unknown>;
+      await Bun.sleep((total++ * 7) % 20); // answers in another order than requests came
+      const deviceId = String(body.deviceId);
+      got.set(deviceId, [...(got.get(deviceId) ?? []), batteryOf(body)]);
+      underWay--;
+      return new Response(null, { status: 200 });
+    },
+  });
+  const callbackUrl = `http://127.0.0.1:${server.port}/d`;
+  await it.app("POST", SUBSCRIPTIONS, { notifyType: "deviceDataChanged", callbackUrl });
+  const numbers = Array.from({ length: 30 }, (_, index) => index);
+  const devices = await Promise.all(
+    Array.from({ length: 6 }, async (_, index) => {
+      const registered = await it.register(`device-${index}`);
+      return { ...registered, client: await connectDevice(islet, registered) };
+    }),
+  );
+  await Promise.all(
+    devices.flatMap(({ deviceId, client }) =>
+      numbers.map((battery) => client.publishAsync(dataTopic(deviceId), report("Climate", { battery }), { qos: 1 })),
+    ),
+  );
+  await eventually(
+    () => [...got.values()].flat().length,
+    (length) => length === devices.length * numbers.length,
+  );
+  for (const { deviceId } of devices) expect(got.get(deviceId)).toEqual(numbers);
+  expect(mostUnderWay).toBeGreaterThan(1);
+  for (const { client } of devices) await client.endAsync();
+});
+
 test("a message is given up when its time is over", async () => {
   using folder = temporaryFolder();
   await using islet = await startIslet({
