@@ -87,6 +87,7 @@ export const GROUPS = {
     minStepRows: "rows of a step, at least",
     maxStepRows: "rows of a step, at most",
     dutyCycle: "share of the time that deletion may take, 0 to 1",
+    maxPauseMs: "longest pause between two steps of deletion",
   }),
   trace: group(TRACE_DEFAULTS, {
     traceKeepMs: "how long traces are kept",

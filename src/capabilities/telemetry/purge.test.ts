@@ -136,7 +136,14 @@ test("a step that took long is followed by a smaller one and a pause in proporti
     },
   };
   const writer: StorageWriter = { commit: () => clock.sleep(30, new AbortController().signal), close: async () => {} };
-  const settings = { ...PURGE_DEFAULTS, minStepRows: 8, maxStepRows: 64, targetStepMs: 100, dutyCycle: 0.25 };
+  const settings = {
+    ...PURGE_DEFAULTS,
+    minStepRows: 8,
+    maxStepRows: 64,
+    targetStepMs: 100,
+    dutyCycle: 0.25,
+    maxPauseMs: 500,
+  };
   const worker = startPurge({ tasks: [task], writer, clock, log: silentLog, metrics: createMetrics(), settings });
   await clock.advance(1_000);
   expect(asked).toEqual([8, 16, 32, 64]);

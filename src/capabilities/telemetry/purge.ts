@@ -33,7 +33,7 @@ type Options = {
  * and needs no VACUUM.
  */
 export function startPurge({ tasks, writer, clock, log, metrics, settings }: Options): Worker {
-  const { purgeIntervalMs, targetStepMs, minStepRows, maxStepRows, dutyCycle } = settings;
+  const { purgeIntervalMs, targetStepMs, minStepRows, maxStepRows, dutyCycle, maxPauseMs } = settings;
   const rowsPurged = metrics.counter("islet_purged_rows_total", "Rows removed, by task");
   const stepSeconds = metrics.histogram(
     "islet_purge_step_seconds",
@@ -55,7 +55,7 @@ export function startPurge({ tasks, writer, clock, log, metrics, settings }: Opt
       for (const step of round(() => stepRows)) {
         const took = await runStep(step);
         if (step.rows > 0) rowsPurged.with({ task: name }).add(step.rows);
-        await clock.sleep(took * (1 / dutyCycle - 1), stopping.signal);
+        await clock.sleep(Math.min(maxPauseMs, took * (1 / dutyCycle - 1)), stopping.signal);
         if (stopping.signal.aborted) return;
       }
     } catch (error) {
@@ -70,14 +70,15 @@ export function startPurge({ tasks, writer, clock, log, metrics, settings }: Opt
       await writer.commit(steps, (ms) => {
         inThread = ms;
       });
-    // What the statements took, where it is told: a step that only waited behind the ingest path was not too large.
-    const took = inThread ?? clock.monotonic() - since;
+    const roundTrip = clock.monotonic() - since;
     await committed?.();
-    if (steps.length === 0) return took;
+    if (steps.length === 0) return roundTrip;
+    // What the statements took, where it is told: a step that only waited behind the ingest path was not too large.
+    const took = inThread ?? roundTrip;
     stepSeconds.observe(took / 1_000);
     if (took > targetStepMs) stepRows = Math.max(minStepRows, Math.floor(stepRows / 2));
     else if (took * 2 < targetStepMs) stepRows = Math.min(maxStepRows, stepRows * 2);
-    return took;
+    return roundTrip;
   }
 
   const finished = run();

@@ -61,6 +61,8 @@ export type PurgeSettings = {
   readonly maxStepRows: number;
   /** Share of the time in which a purge step may be under way, 0-1. */
   readonly dutyCycle: number;
+  /** On a machine that is busy with other things a step waits long for its turn: the pause behind it has a limit. */
+  readonly maxPauseMs: number;
 };
 export const PURGE_DEFAULTS: PurgeSettings = {
   historyKeepMs: 7 * DAY_MS,
@@ -68,6 +70,7 @@ export const PURGE_DEFAULTS: PurgeSettings = {
   agingIntervalMs: HOUR_MS,
   targetStepMs: 5,
   minStepRows: 50,
-  maxStepRows: 2_000,
+  maxStepRows: 400,
   dutyCycle: 0.2,
+  maxPauseMs: 20,
 };
