@@ -18,7 +18,7 @@ test("MQTT.js over TLS trusts the downloaded CA, reports, and is commanded; a st
     reconnectPeriod: 0,
   };
   const url = `mqtts://${islet.ready.mqtts}`;
-  expect(mqtt.connectAsync(url, options)).rejects.toThrow(); // the machine's own CAs do not know it
+  await expect(mqtt.connectAsync(url, options)).rejects.toThrow(); // the machine's own CAs do not know it
 
   const device = await mqtt.connectAsync(url, { ...options, ca: [ca], rejectUnauthorized: true });
   const commanded = new Promise<string>((resolve) =>
