@@ -1,0 +1,13 @@
+export { type AesCcm, createAesCcm } from "./aes-ccm";
+export * from "./alert";
+export * from "./cipher-suite";
+export { COOKIE_LENGTH, isCookieValid, makeCookie } from "./cookie";
+export * from "./handshake";
+export * from "./hello-extensions";
+export * from "./messages";
+export * from "./prf";
+export { type FragmentFate, HandshakeReassembler, REASSEMBLY_LIMITS, type ReassemblyLimits } from "./reassembly";
+export * from "./record";
+export * from "./record-protection";
+export { accepted, EMPTY_WINDOW, isReplay, type ReplayWindow } from "./replay-window";
+export { type Transcript, transcriptHash, withMessage } from "./transcript";
