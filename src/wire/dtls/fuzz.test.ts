@@ -3,13 +3,15 @@ import { MalformedError } from "../malformed-error";
 import { checkChangeCipherSpec, decodeAlert } from "./alert";
 import { CIPHER_SUITES } from "./cipher-suite";
 import { decodeFragments, encodeFragment, HANDSHAKE_TYPE } from "./handshake";
+import { HANDSHAKE_SETTINGS } from "./handshake-state";
 import { readClientExtensions, readHelloExtensions } from "./hello-extensions";
 import * as messages from "./messages";
 import { HandshakeReassembler } from "./reassembly";
 import { CONTENT_TYPE, decodeDatagram } from "./record";
 import { createRecordProtection } from "./record-protection";
+import { ServerConnection } from "./server-connection";
 import { fuzzSeed, hex, Random } from "./testing/random";
-import { RECORDED_HANDSHAKES } from "./testing/recorded-handshakes";
+import { RECORDED_HANDSHAKES, RECORDED_PSK } from "./testing/recorded-handshakes";
 
 const ID_LENGTH = 6;
 const DATAGRAMS = RECORDED_HANDSHAKES.flatMap(({ datagrams }) => datagrams.map(([, bytes]) => hex(bytes)));
@@ -56,6 +58,39 @@ test(`mutated handshake bodies are malformed and nothing else (seed ${fuzzSeed})
     const cut = body.subarray(0, random.below(body.length));
     orMalformed(cut, () => decodeBody(type, cut));
   }
+});
+
+test(`a connection survives mutated datagrams, in a handshake and after it (seed ${fuzzSeed})`, () => {
+  const random = new Random(fuzzSeed);
+  let closed = 0;
+  for (let round = 0; round < 300; round++) {
+    const recorded = random.oneOf(RECORDED_HANDSHAKES).datagrams.filter(([from]) => from === "client");
+    const connection = new ServerConnection(
+      { ...HANDSHAKE_SETTINGS, maxDatagramBytes: 1_200 },
+      () => hex(RECORDED_PSK),
+      {
+        facts: {
+          random: new Uint8Array(32),
+          newSessionId: new Uint8Array(32),
+          newConnectionId: new Uint8Array(ID_LENGTH),
+          resumable: undefined,
+        },
+        helloSequence: 1,
+        recordSequence: 1,
+      },
+    );
+    for (const [, text] of recorded) {
+      const bytes = hex(text);
+      if (random.below(3) === 0) bytes[random.below(bytes.length)] = random.oneOf([0, 1, 0xff, random.below(256)]);
+      orMalformed(bytes, () => {
+        for (const record of decodeDatagram(bytes, ID_LENGTH)) connection.receive(record);
+      });
+    }
+    connection.noReply(1);
+    if (connection.at === "closed") closed++;
+    expect(connection.at).not.toBe("open"); // the recorded Finished was made for another server's random bytes
+  }
+  expect(closed).toBeGreaterThan(100);
 });
 
 /** True if every layer understood it; records of a later epoch must be refused by all keys without a word. */

@@ -147,6 +147,19 @@ describe.each(KINDS)("%s", (_name, changes) => {
     expect(client.received).toEqual(["ok"]);
   });
 
+  test("rests between two records", () => {
+    const { client, server } = connect(changes);
+    for (const text of ["one", "two"]) {
+      server.connection?.rest();
+      say(client, server, text);
+      client.receive(server.connection?.seal(Buffer.from(text)) ?? new Uint8Array(0));
+    }
+    expect([server.received, client.received]).toEqual([
+      ["one", "two"],
+      ["one", "two"],
+    ]);
+  });
+
   test(`over a network that drops, doubles and reorders (seed ${fuzzSeed})`, () => {
     const random = new Random(fuzzSeed);
     for (let round = 0; round < 30; round++) {

@@ -54,7 +54,7 @@ export class ServerConnection {
   /** Next record number per epoch. */
   readonly #next: [plain: number, sealed: number];
   readonly #messages: HandshakeReassembler;
-  readonly #facts: HelloFacts | undefined;
+  #facts: HelloFacts | undefined;
   readonly #settings: ConnectionSettings;
   readonly #pskOf: (identity: Uint8Array) => Uint8Array;
 
@@ -91,6 +91,17 @@ export class ServerConnection {
   snapshot(): ConnectionSnapshot | undefined {
     if (this.#state.at !== "open") return undefined;
     return { session: this.#state.session, nextSequence: this.#next[1], window: this.#window };
+  }
+
+  /**
+   * Gives up what can be made again: the cipher objects, most of an open connection's memory, and the last flight. For
+   * devices that sleep; the next record makes the objects anew.
+   */
+  rest(): void {
+    if (this.#state.at !== "open") return;
+    this.#reader = undefined;
+    this.#writer = undefined;
+    this.#state = { ...this.#state, flight: [] };
   }
 
   /** MalformedError: drop the record and count it; the connection goes on. */
@@ -142,6 +153,7 @@ export class ServerConnection {
       for (let message = this.#messages.next(); message; message = this.#messages.next()) {
         if (this.#state.at === "start" && message.type === HANDSHAKE_TYPE.clientHello && this.#facts) {
           this.#step({ type: "hello", message, facts: this.#facts, settings: this.#settings }, outputs);
+          this.#facts = undefined;
         } else {
           this.#step({ type: "message", message, epoch }, outputs);
         }
