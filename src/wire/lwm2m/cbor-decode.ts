@@ -98,9 +98,9 @@ class CborDecoder extends ByteReader {
     const chunks: Uint8Array[] = [];
     for (let head = this.uint(1); head !== 0xff; head = this.uint(1)) {
       const info = head & 0b1_1111;
-      if (head >> 5 !== major || info === INDEFINITE) throw new MalformedError("CBOR: a string with a foreign chunk");
+      if (head >> 5 !== major) throw new MalformedError("CBOR: a string with a foreign chunk");
       if (++this.#items > this.#limits.maxItems) throw new MalformedError(`CBOR: over ${this.#limits.maxItems} items`);
-      chunks.push(this.bytes(this.#length(info)));
+      chunks.push(this.bytes(this.#length(info))); // which no chunk can leave open again
     }
     return decode ? chunks.map(decode) : new Uint8Array(Buffer.concat(chunks));
   }

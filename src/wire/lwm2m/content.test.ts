@@ -10,6 +10,7 @@ import {
   encodeNode,
   type LwM2mNode,
   type LwM2mValue,
+  nodeOf,
   type ObjectInstanceNode,
   parsePath,
   type ResourceNode,
@@ -206,7 +207,7 @@ test.each<[string, number, string, Uint8Array]>([
   ["two resources for one", tlv, "/3/0/9", hex("c10964c10a0f")],
   ["nothing for a resource", tlv, "/3/0/9", hex("")],
   ["the forbidden instance", tlv, "/3", hex("20ffff")],
-  ["instances of an object in an instance", tlv, "/3/0", hex("010003c10964")],
+  ["instances of an object in an instance", tlv, "/3/0", hex("080103c10964")],
   ["text of another type", text, "/3/0/9", utf8("full")],
   ["text for an instance", text, "/3/0", utf8("100")],
   ["text that is not UTF-8", text, "/3/0/0", hex("ff")],
@@ -253,6 +254,18 @@ test("a history is kept in samples; the node has the newest (§6.4.4)", () => {
     sample(24.1, 25_462_584),
   ]);
   expect(decodeNode(json, [72, 1, 2], bytes, () => undefined)).toEqual(float(2, 22.4));
+});
+
+test("bytes of a node are copies: a node outlives its datagram", () => {
+  const datagram = hex("0102");
+  const node = decodeNode(opaque, [19, 0, 0], datagram, declaredType);
+  datagram.fill(0);
+  expect(node).toEqual({ kind: "resource", id: 0, value: bytesValue("0102") });
+});
+
+test("samples that name no resource make no node", () => {
+  expect(() => nodeOf([3], [{ path: [3, 0], value: whole(1) }])).toThrow(MalformedError);
+  expect(() => nodeOf([], [{ path: [3, 0, 9], value: whole(1) }])).toThrow(RangeError);
 });
 
 test("times below 2^28 are relative to now", () => {

@@ -37,13 +37,13 @@ export const CORE_OBJECTS = `
 11 R unsigned TLS-DTLS Alert Code
 12 R time Last Bootstrapped
 13 R unsigned Registration Priority Order
-14 R unsigned Initial Registration Delay Timer [s]
+14 RW unsigned Initial Registration Delay Timer [s]
 15 R boolean Registration Failure Block
 16 R boolean Bootstrap on Registration Failure
-17 R unsigned Communication Retry Count
-18 R unsigned Communication Retry Timer [s]
-19 R unsigned Communication Sequence Delay Timer [s]
-20 R unsigned Communication Sequence Retry Count
+17 RW unsigned Communication Retry Count
+18 RW unsigned Communication Retry Timer [s]
+19 RW unsigned Communication Sequence Delay Timer [s]
+20 RW unsigned Communication Sequence Retry Count
 21 RW boolean Trigger
 22 RW string Preferred Transport
 23 RW boolean Mute Send

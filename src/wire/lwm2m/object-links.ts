@@ -34,7 +34,7 @@ function deviceObjects(links: readonly Link[]): DeviceObjects {
   const rootPath = root && isRoot(root) ? checkRoot(root.target) : "/";
   const objects = new Map<number, { version?: string; instanceIds: Set<number> }>();
   for (const link of links) {
-    const path = link === root ? undefined : pathUnder(rootPath, link.target);
+    const path = pathUnder(rootPath, link.target); // the root itself is not under it
     const [objectId, instanceId] = path ?? [];
     if (objectId === undefined) continue;
     const object = objects.get(objectId) ?? { instanceIds: new Set<number>() };

@@ -118,7 +118,7 @@ test.each([
   [`URN:IMEI:${IMEI}`, { imei: IMEI }],
   [`${IMEI};460001234567890`, { imei: IMEI, imsi: "460001234567890" }],
   [`urn:imei-imsi:${IMEI}-460001234567890`, { imei: IMEI, imsi: "460001234567890" }],
-  [`urn:imei-msisdn:${IMEI}-8613800755500`, { imei: IMEI, msisdn: "8613800755500" }],
+  [`URN:IMEI-MSISDN:${IMEI}-8613800755500`, { imei: IMEI, msisdn: "8613800755500" }],
   ["urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6", {}],
   ["urn:imei:12", {}],
   [`x${IMEI}`, {}],
