@@ -37,8 +37,9 @@ export function headerOf({ type, epoch, sequence, connectionId }: PlainRecord): 
 
 /** Behind the content stands its type if there is a connection id (RFC 9146 §4). */
 export function innerLength({ content, connectionId }: PlainRecord): number {
-  if (content.length > MAX_CONTENT_LENGTH) throw new RangeError(`${content.length} bytes do not fit a record`);
-  return content.length + (connectionId === undefined ? 0 : 1);
+  const length = content.length + (connectionId === undefined ? 0 : 1);
+  if (length > MAX_CONTENT_LENGTH) throw new RangeError(`${content.length} bytes do not fit a record`);
+  return length;
 }
 
 export function putInner({ content, connectionId, type }: PlainRecord, into: Uint8Array, at: number): void {
@@ -48,9 +49,10 @@ export function putInner({ content, connectionId, type }: PlainRecord, into: Uin
 
 /** The type is the last byte that is not zero; the zeros behind it hide the length. */
 export function openInner({ type, connectionId }: DtlsRecord, inner: Uint8Array): OpenedRecord | undefined {
-  if (connectionId === undefined) return inner.length > MAX_CONTENT_LENGTH ? undefined : { type, content: inner };
+  if (inner.length > MAX_CONTENT_LENGTH) return undefined;
+  if (connectionId === undefined) return { type, content: inner };
   let end = inner.length;
   while (end > 0 && inner[end - 1] === 0) end--;
-  if (end === 0 || end - 1 > MAX_CONTENT_LENGTH) return undefined;
+  if (end === 0) return undefined;
   return { type: inner[end - 1] as number, content: inner.subarray(0, end - 1) };
 }

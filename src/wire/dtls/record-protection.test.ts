@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { PSK_AES_128_CBC_SHA256, PSK_AES_128_CCM_8, PSK_AES_128_GCM_SHA256 } from "./cipher-suite";
 import { CONTENT_TYPE, type DtlsRecord, decodeDatagram } from "./record";
 import { createRecordProtection, type PlainRecord } from "./record-protection";
-import { fuzzSeed, Random } from "./testing/random";
+import { fuzzSeed, hex, Random } from "./testing/random";
 
 const random = new Random(fuzzSeed);
 const KINDS = [
@@ -46,7 +46,8 @@ describe.each(KINDS)(`$name (seed ${fuzzSeed})`, ({ suite, encryptThenMac }) => 
 
   test("takes a full record, and refuses to seal more", () => {
     const content = random.bytes(0x4000);
-    expect(receiver.open(only(sender.seal(plainRecord({ content, connectionId }))))?.content).toEqual(content);
+    expect(receiver.open(only(sender.seal(plainRecord({ content }))))?.content).toEqual(content);
+    expect(() => sender.seal(plainRecord({ content, connectionId }))).toThrow(RangeError); // no room for the type
     expect(() => sender.seal(plainRecord({ content: new Uint8Array(0x4001) }))).toThrow(RangeError);
   });
 
@@ -85,6 +86,40 @@ describe.each(KINDS)(`$name (seed ${fuzzSeed})`, ({ suite, encryptThenMac }) => 
     header[11] = 0;
     expect(receiver.open({ ...record, header, connectionId: header.subarray(11, 15) })).toBeUndefined();
   });
+});
+
+// Made by other hands: CCM with Node 20's own aes-128-ccm, CBC with Python's cryptography and hmac.
+const FOREIGN = [
+  {
+    ...KINDS[0],
+    record: "19fefd0001000000000007c1d100210001000000000007ba6eb3fb29e9f5ebf7bb0dc23feb1667b5fae38377f22f19b7",
+  },
+  {
+    ...KINDS[2],
+    record:
+      "19fefd0001000000000007c1d10050a0a1a2a3a4a5a6a7a8a9aaabacadaeaff5fa466a43e74f3962e172606d49468277e9f01a868b3186" +
+      "60e56b58a9a1f8126b65a3f40ab7d523043345c67c1eb7ccf6334eec9e37e935bdfc9128f3a59670",
+  },
+  {
+    ...KINDS[3],
+    record:
+      "19fefd0001000000000007c1d10050a0a1a2a3a4a5a6a7a8a9aaabacadaeaff5fa466a43e74f3962e172606d4946824f10f670676cba49" +
+      "f63558225f99335c3db16c0ae0b245c07702d57f997c292e7c2e6343f4673d795fa26bde0ee3fe09",
+  },
+];
+test.each(FOREIGN)("a foreign record with connection id: $name", ({ suite, encryptThenMac = false, record: bytes }) => {
+  if (suite === undefined) throw new Error("no suite");
+  const count = (from: number, length: number) => Uint8Array.from({ length }, (_, at) => from + at);
+  const keys = { key: count(0, 16), macKey: count(32, 32), salt: count(16, suite.saltLength) };
+  const protection = createRecordProtection(suite, keys, { encryptThenMac });
+  const [record] = decodeDatagram(hex(bytes), 2);
+  if (record === undefined) throw new Error("no record");
+  const { epoch, sequence, connectionId: id } = record;
+  const opened = { type: CONTENT_TYPE.applicationData, content: new Uint8Array(Buffer.from("temperature 21.5")) };
+  expect(protection.open(record)).toEqual(opened);
+  if (suite.cipher === "ccm8") {
+    expect(protection.seal({ ...opened, epoch, sequence, connectionId: id }).toHex()).toBe(bytes);
+  }
 });
 
 test("zeros behind the inner type hide the length and are taken off", () => {

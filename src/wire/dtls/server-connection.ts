@@ -87,6 +87,14 @@ export class ServerConnection {
     return this.#state.at;
   }
 
+  /**
+   * Of the newest record that was authentic, -1 before the first. A client has moved to another address only if its
+   * record raised this (RFC 9146 §6).
+   */
+  get newestSequence(): number {
+    return this.#window.top;
+  }
+
   /** Undefined unless it is open. */
   snapshot(): ConnectionSnapshot | undefined {
     if (this.#state.at !== "open") return undefined;

@@ -57,6 +57,12 @@ if (finishedAwaited.at !== "finishedAwaited") throw new Error(finishedAwaited.at
 const open: ServerHandshake = { at: "open", session: finishedAwaited.session, flight: finishedAwaited.flight };
 const closed: ServerHandshake = { at: "closed", reason: "closedByUs" };
 
+const finishedAwaitedCbcId = after(
+  hello({ cipherSuites: [0x00ae], extensions: [{ type: 54, data: hex("00") }] }),
+  keyExchange,
+  pskFound,
+);
+
 const noReply = (maxAttempts: number): HandshakeEvent => ({ type: "noReply", maxAttempts });
 const renegotiation: HandshakeEvent = {
   type: "message",
@@ -129,6 +135,7 @@ const TABLE: Row[] = [
     "closed wrongKey",
     ["keyDoubted", "sendAlert", "stopTimer", "closed"],
   ],
+  ["but never with connection ids", finishedAwaitedCbcId, { type: "unreadable" }, "finishedAwaited", ["keyDoubted"]],
   ["an open session ignores what does not open", open, { type: "unreadable" }, "open", []],
   [
     "a malformed message ends a handshake",

@@ -205,11 +205,12 @@ function repeat(from: ServerHandshake, epoch: number): HandshakeStep {
 
 /**
  * The first record of epoch 1 shows whether both have the same key. A client with CBC gets the alert that it waits for;
- * the others nothing, as their record may be forged.
+ * the others nothing, as their record may be forged, and none that has a connection id (RFC 9146 §6).
  */
 function doubtKey(from: ServerHandshake): HandshakeStep {
   if (from.at !== "finishedAwaited" || from.keyDoubted) return to(from);
-  if (from.session.suite.cipher !== "cbc") return to({ ...from, keyDoubted: true }, { type: "keyDoubted" });
+  const { suite, ownConnectionId } = from.session;
+  if (suite.cipher !== "cbc" || ownConnectionId) return to({ ...from, keyDoubted: true }, { type: "keyDoubted" });
   const { next, effects } = refuse(from, "badRecordMac", "wrongKey");
   return to(next, { type: "keyDoubted" }, ...effects);
 }
