@@ -249,6 +249,12 @@ describe("receiving Block2", () => {
       { type: "request", block: block(0, false, 64) },
     ],
     [
+      "begins again when the format changed",
+      after,
+      response(1, true, 64, { contentFormat: 0 }),
+      { type: "request", block: block(0, false, 64) },
+    ],
+    [
       "begins again when the ETag went away",
       after,
       response(1, true, 64, { etag: undefined }),
