@@ -7,8 +7,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { TELEMETRY_MIGRATIONS } from "../migrations";
 import { createIngest } from "../src/capabilities/telemetry/ingest";
+import { startMovingRecents } from "../src/capabilities/telemetry/move-recent";
+import { openRecentBlocks } from "../src/capabilities/telemetry/recent-blocks";
 import type { AckSink } from "../src/capabilities/telemetry/report";
-import { INGEST_DEFAULTS } from "../src/capabilities/telemetry/settings";
+import { INGEST_DEFAULTS, RECENT_DEFAULTS } from "../src/capabilities/telemetry/settings";
 import { liveDevice, nobody } from "../src/capabilities/telemetry/testing/fixtures";
 import { systemClock } from "../src/platform/clock";
 import { createLog } from "../src/platform/log";
@@ -28,9 +30,13 @@ const log = createLog({
   clock: systemClock,
   write: (line) => process.stderr.write(line),
 });
+const reads = openForReading(path);
+const recents = await openRecentBlocks(reads, writer);
+const moving = startMovingRecents({ recents, writer, clock: systemClock, log, metrics, settings: RECENT_DEFAULTS });
 const ingest = createIngest({
   writer,
-  reads: openForReading(path),
+  recents,
+  reads,
   clock: systemClock,
   log,
   metrics,
@@ -107,6 +113,7 @@ const elapsed = (systemClock.monotonic() - start) / 1_000;
 const used = process.cpuUsage(cpu);
 const count = acknowledged;
 await ingest.settled();
+await moving.stop();
 await writer.close();
 latencies.sort((a, b) => a - b);
 const quantile = (share: number) => (latencies[Math.floor(latencies.length * share)] ?? 0).toFixed(2);

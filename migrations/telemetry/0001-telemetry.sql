@@ -1,5 +1,23 @@
--- One row is all that one device reported in one commit (split by hour of event time): an insert costs the same
--- whether it carries one report or hundreds. `no` grows in the order of storing and is what ties are broken by.
+-- What one device reported in one commit (split by hour of event time), as it was stored: appended, without an index.
+-- Memory knows what is here (recent-blocks.ts); every now and then it moves into larger blocks (move-recent.ts).
+-- `no` grows in the order of storing and is what ties are broken by.
+CREATE TABLE history_recent (
+  no INTEGER PRIMARY KEY,
+  device_no INTEGER NOT NULL,
+  stored_ms INTEGER NOT NULL,
+  min_ms INTEGER NOT NULL,
+  max_ms INTEGER NOT NULL,
+  count INTEGER NOT NULL,
+  records TEXT NOT NULL
+) STRICT;
+-- All recent blocks up to here are in history_block; those that still stand in history_recent are to be deleted.
+CREATE TABLE history_moved (
+  only_one INTEGER PRIMARY KEY CHECK (only_one = 1),
+  upto_no INTEGER NOT NULL
+) STRICT;
+INSERT INTO history_moved (only_one, upto_no) VALUES (1, 0);
+
+-- Recent blocks of one device, joined; `no` is that of the first of them.
 CREATE TABLE history_block (
   no INTEGER PRIMARY KEY,
   device_no INTEGER NOT NULL,

@@ -6,7 +6,7 @@ import { SESSION_DEFAULTS } from "../capabilities/applications/operators";
 import { COMMAND_DEFAULTS } from "../capabilities/commands/command";
 import { DEVICE_DEFAULTS } from "../capabilities/devices/device-settings";
 import { DEFAULT_PUSH_SETTINGS } from "../capabilities/subscriptions/push-settings";
-import { INGEST_DEFAULTS, PURGE_DEFAULTS } from "../capabilities/telemetry/settings";
+import { INGEST_DEFAULTS, PURGE_DEFAULTS, RECENT_DEFAULTS } from "../capabilities/telemetry/settings";
 import { TRACE_DEFAULTS } from "../capabilities/trace/settings";
 
 /** A capability's numbers as configuration: `about` is total, so a new number does not compile without its description. */
@@ -79,16 +79,27 @@ export const GROUPS = {
     maxStateChars: "characters of it",
     lastSeenStepMs: "the time a device was last seen is written again when it has moved by so much",
   }),
-  history: group(PURGE_DEFAULTS, {
-    historyKeepMs: "how long reports are kept, unless the device has a time of its own",
-    purgeIntervalMs: "pause between two rounds of deletion",
-    agingIntervalMs: "pause between two looks at devices with a time of their own",
-    targetStepMs: "wanted duration of one deletion step in the writer thread",
-    minStepRows: "rows of a step, at least",
-    maxStepRows: "rows of a step, at most",
-    dutyCycle: "share of the time that deletion may take, 0 to 1",
-    maxPauseMs: "longest pause between two steps of deletion",
-  }),
+  history: group(
+    { ...PURGE_DEFAULTS, ...RECENT_DEFAULTS },
+    {
+      recentMaxBlocks: "recent blocks (a device, a commit) that wait to be joined under the index, at most",
+      recentMaxChars: "characters of them",
+      recentMaxAgeMs: "how long they wait",
+      moveIntervalMs: "how often that is looked at",
+      moveStepBlocks: "joined blocks of one step",
+      moveStepChars: "characters of one step",
+      deleteStepRows: "recent rows deleted in one step",
+      moveDutyCycle: "share of the time that this may take, 0 to 1",
+      historyKeepMs: "how long reports are kept, unless the device has a time of its own",
+      purgeIntervalMs: "pause between two rounds of deletion",
+      agingIntervalMs: "pause between two looks at devices with a time of their own",
+      targetStepMs: "wanted duration of one deletion step in the writer thread",
+      minStepRows: "rows of a step, at least",
+      maxStepRows: "rows of a step, at most",
+      dutyCycle: "share of the time that deletion may take, 0 to 1",
+      maxPauseMs: "longest pause between two steps of deletion",
+    },
+  ),
   trace: group(TRACE_DEFAULTS, {
     traceKeepMs: "how long traces are kept",
     maxTracesPerDevice: "traces kept of one device",

@@ -16,9 +16,11 @@ import { openPush } from "../capabilities/subscriptions/push";
 import { createHistory } from "../capabilities/telemetry/history";
 import { createIngest } from "../capabilities/telemetry/ingest";
 import { lastSeen } from "../capabilities/telemetry/last-seen";
+import { startMovingRecents } from "../capabilities/telemetry/move-recent";
 import { startPurge } from "../capabilities/telemetry/purge";
 import { deletedDevicesPurge } from "../capabilities/telemetry/purge-devices";
 import { historyPurge } from "../capabilities/telemetry/purge-history";
+import { openRecentBlocks } from "../capabilities/telemetry/recent-blocks";
 import { HISTORY_DEFAULTS } from "../capabilities/telemetry/settings";
 import { createTraces } from "../capabilities/trace/trace";
 import { tracePurge } from "../capabilities/trace/trace-purge";
@@ -124,12 +126,13 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     if (lastOfHost) pushCertificates.unbind(subscription.ownerAppNo, hostPort);
   });
 
+  const recents = await openRecentBlocks(telemetryReads, writer);
   const ingest = createIngest({
-    ...{ writer, reads: telemetryReads, clock, log, metrics, trace: traces, settings: settings.ingest },
+    ...{ writer, recents, reads: telemetryReads, clock, log, metrics, trace: traces, settings: settings.ingest },
     notifier: push.notifier,
   });
   opened.defer(() => ingest.settled());
-  const history = createHistory({ reads: telemetryReads, settings: HISTORY_DEFAULTS });
+  const history = createHistory({ reads: telemetryReads, recents, settings: HISTORY_DEFAULTS });
   const shadow = reportedShadow(telemetryReads);
   const seen = lastSeen(telemetryReads, ingest.seenInMemory);
 
@@ -150,12 +153,13 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   watch(push.start());
   watch(startExpiry());
   watch(startCommandUpkeep({ commands, clock, log, settings: settings.commands }));
+  watch(startMovingRecents({ recents, writer, clock, log, metrics, settings: settings.history }));
   watch(
     startPurge({
       ...{ writer, clock, log, metrics, settings: settings.history },
       tasks: [
-        historyPurge({ reads: telemetryReads, clock, overrides: devices, settings: settings.history }),
-        deletedDevicesPurge({ reads: telemetryReads, devices, alsoDelete: [DELETE_TRACES_OF_DEVICE] }),
+        historyPurge({ reads: telemetryReads, clock, overrides: devices, recents, settings: settings.history }),
+        deletedDevicesPurge({ reads: telemetryReads, devices, recents, alsoDelete: [DELETE_TRACES_OF_DEVICE] }),
         tracePurge({ reads: telemetryReads, clock, settings: settings.trace }),
       ],
     }),

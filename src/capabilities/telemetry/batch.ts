@@ -1,11 +1,12 @@
 import type { EnclosedRow, SqlValue, WriteStep } from "../../platform/storage/storage-writer";
 import type { DeviceState, ServiceState } from "./device-states";
 import { type OpenBlock, renderBlock } from "./history-block";
+import type { RecentBlock } from "./recent-blocks";
 import type { AckSink } from "./report";
 import { renderTimes } from "./reported-state";
 
-const INSERT_BLOCK =
-  "INSERT INTO history_block (device_no, stored_ms, min_ms, max_ms, count, records) VALUES (?, ?, ?, ?, ?, ?)";
+const INSERT_RECENT =
+  "INSERT INTO history_recent (device_no, no, stored_ms, min_ms, max_ms, count, records) VALUES (?, ?, ?, ?, ?, ?, ?)";
 const UPSERT_SHADOW = `INSERT INTO shadow (device_no, service_id, reported, event_ms, times) VALUES (?, ?, ?, ?, ?)
   ON CONFLICT DO UPDATE SET reported = excluded.reported, event_ms = excluded.event_ms, times = excluded.times`;
 const UPSERT_SEEN = `INSERT INTO device_seen (device_no, seen_ms) VALUES (?, ?)
@@ -59,27 +60,38 @@ export function addEnclosed(batch: Batch, row: EnclosedRow): void {
 }
 
 /** The statements of a closed batch: `own` has the device number in its first column. */
-export type SealedBatch = { readonly batch: Batch; readonly own: readonly WriteStep[]; readonly others: WriteStep[] };
+export type SealedBatch = {
+  readonly batch: Batch;
+  readonly recents: readonly RecentBlock[];
+  readonly own: readonly WriteStep[];
+  readonly others: WriteStep[];
+};
+type SealHooks = { takeBlockNo(): number; grew(chars: number): void };
 
 /**
  * Nothing can be added to the batch afterwards, and the state in memory goes its way: what is rendered here is what the
  * reports of this batch and those before it have made of it. `grew` hears by how many characters the states have changed.
  */
-export function sealBatch(batch: Batch, nowMs: number, grew: (chars: number) => void): SealedBatch {
+export function sealBatch(batch: Batch, nowMs: number, { takeBlockNo, grew }: SealHooks): SealedBatch {
   for (const device of batch.devices) device.block = undefined; // the next record begins a block of the next batch
-  const own = [blockStep(batch, nowMs), shadowStep(batch, grew), seenStep(batch)];
-  return { batch, own, others: [...batch.enclosed].map(([sql, columns]) => ({ sql, columns })) };
+  const recents = batch.blocks.map((block): RecentBlock => ({ no: takeBlockNo(), storedMs: nowMs, block }));
+  const own = [recentStep(recents), shadowStep(batch, grew), seenStep(batch)];
+  return { batch, recents, own, others: [...batch.enclosed].map(([sql, columns]) => ({ sql, columns })) };
 }
 
 /**
  * What belongs to a device that was deleted meanwhile is left out: its purge runs behind this batch in the same queue
  * and must find everything there is. To be asked when the batch is handed over.
  */
-export function stepsOf({ batch, own, others }: SealedBatch): WriteStep[] {
+export function handOver({ batch, recents, own, others }: SealedBatch) {
   const deleted = new Set<SqlValue>();
   for (const { device } of batch.devices) if (device.deleted) deleted.add(device.no);
   const kept = deleted.size === 0 ? own : own.map((step) => withoutDevices(step, deleted));
-  return [...kept, ...others].filter(({ columns }) => columns[0] && columns[0].length > 0);
+  return {
+    steps: [...kept, ...others].filter(({ columns }) => columns[0] && columns[0].length > 0),
+    /** The history blocks among them. */
+    recents: deleted.size === 0 ? recents : recents.filter(({ block }) => !deleted.has(block.deviceNo)),
+  };
 }
 
 function withoutDevices({ sql, columns }: WriteStep, deleted: ReadonlySet<SqlValue>): WriteStep {
@@ -87,17 +99,18 @@ function withoutDevices({ sql, columns }: WriteStep, deleted: ReadonlySet<SqlVal
   return { sql, columns: columns.map((column) => column.filter((_, row) => isKept[row])) };
 }
 
-function blockStep({ blocks }: Batch, storedMs: number): WriteStep {
-  const columns: [number[], number[], number[], number[], number[], string[]] = [[], [], [], [], [], []];
-  for (const block of blocks) {
+function recentStep(recents: readonly RecentBlock[]): WriteStep {
+  const columns: [number[], number[], number[], number[], number[], number[], string[]] = [[], [], [], [], [], [], []];
+  for (const { no, storedMs, block } of recents) {
     columns[0].push(block.deviceNo);
-    columns[1].push(storedMs);
-    columns[2].push(block.minMs);
-    columns[3].push(block.maxMs);
-    columns[4].push(block.count);
-    columns[5].push(renderBlock(block));
+    columns[1].push(no);
+    columns[2].push(storedMs);
+    columns[3].push(block.minMs);
+    columns[4].push(block.maxMs);
+    columns[5].push(block.count);
+    columns[6].push(renderBlock(block));
   }
-  return { sql: INSERT_BLOCK, columns };
+  return { sql: INSERT_RECENT, columns };
 }
 
 function shadowStep({ services }: Batch, grew: (chars: number) => void): WriteStep {

@@ -35,7 +35,7 @@ test("a full batch is closed, and the next one follows when it may", async () =>
   const sink = recordingSink();
   for (let ticket = 1; ticket <= 7; ticket++) it.ingest.report(device, reports, sink, ticket);
   await it.store();
-  expect(it.db.query("SELECT count FROM history_block ORDER BY no").all()).toEqual(
+  expect(it.db.query("SELECT count FROM history_recent ORDER BY no").all()).toEqual(
     [2, 2, 2, 1].map((count) => ({ count })),
   );
   expect(sink.heard.filter((word) => word !== "flush")).toEqual([1, 2, 3, 4, 5, 6, 7].map((ticket) => `ack ${ticket}`));

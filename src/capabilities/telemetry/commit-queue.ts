@@ -2,8 +2,9 @@ import type { Clock } from "../../platform/clock";
 import type { Log } from "../../platform/log";
 import type { StorageWriter } from "../../platform/storage/storage-writer";
 import type { Batch } from "./batch";
-import { emptyBatch, type SealedBatch, sealBatch, stepsOf } from "./batch";
+import { emptyBatch, handOver, type SealedBatch, sealBatch } from "./batch";
 import type { IngestMetrics } from "./ingest-metrics";
+import type { RecentBlock, RecentBlocks } from "./recent-blocks";
 import type { AckSink } from "./report";
 import type { IngestSettings } from "./settings";
 
@@ -13,6 +14,7 @@ type Settings = Pick<
 >;
 type Options = {
   writer: StorageWriter;
+  recents: Pick<RecentBlocks, "takeNo" | "add">;
   clock: Clock;
   log: Log;
   settings: Settings;
@@ -22,7 +24,12 @@ type Options = {
   failed(batch: Batch): void;
   schedule(run: () => void): void;
 };
-type Posted = { readonly batch: Batch; readonly sinceMs: number; outcome: "pending" | "committed" | "failed" };
+type Posted = {
+  readonly batch: Batch;
+  readonly recents: readonly RecentBlock[];
+  readonly sinceMs: number;
+  outcome: "pending" | "committed" | "failed";
+};
 
 export interface CommitQueue {
   /** The batch that takes the next message. Call `added` after each message. */
@@ -41,7 +48,7 @@ export interface CommitQueue {
  * Batches on their way to the disk. One is handed over at the end of a turn of the event loop while fewer than
  * `maxBatchesInFlight` are under way, else when one returns: the slower the disk, the larger the batches.
  */
-export function commitQueue({ writer, clock, log, settings, ...hooks }: Options): CommitQueue {
+export function commitQueue({ writer, recents, clock, log, settings, ...hooks }: Options): CommitQueue {
   const { maxBatchMessages, maxBatchChars, maxBatchesInFlight, queueHighChars, queueLowChars } = settings;
   let open = emptyBatch(1);
   const closed: SealedBatch[] = []; // in order; more than one only while batches fill up faster than they are written
@@ -70,15 +77,15 @@ export function commitQueue({ writer, clock, log, settings, ...hooks }: Options)
 
   function close(): void {
     queuedChars += open.chars;
-    closed.push(sealBatch(open, clock.now(), hooks.grew));
+    closed.push(sealBatch(open, clock.now(), { takeBlockNo: recents.takeNo, grew: hooks.grew }));
     open = emptyBatch(open.no + 1);
   }
 
   function post(sealed: SealedBatch): void {
     const { batch } = sealed;
-    const posted: Posted = { batch, sinceMs: clock.monotonic(), outcome: "pending" };
+    const { steps, recents: blocks } = handOver(sealed);
+    const posted: Posted = { batch, recents: blocks, sinceMs: clock.monotonic(), outcome: "pending" };
     inFlight.push(posted);
-    const steps = stepsOf(sealed);
     // Nothing to write, too, keeps its place behind the batch before.
     const written = steps.length === 0 ? Promise.resolve() : writer.commit(steps);
     written.then(
@@ -106,13 +113,15 @@ export function commitQueue({ writer, clock, log, settings, ...hooks }: Options)
     }
   }
 
-  function settle({ batch, sinceMs, outcome }: Posted): void {
+  function settle({ batch, recents: blocks, sinceMs, outcome }: Posted): void {
     settledBatch = batch.no;
     queuedChars -= batch.chars;
     hooks.metrics().batchMessages.observe(batch.sinks.length);
     hooks.metrics().commitSeconds.observe((clock.monotonic() - sinceMs) / 1_000);
-    if (outcome === "committed") for (const row of batch.committed) guarded(() => row.committed?.());
-    else {
+    if (outcome === "committed") {
+      recents.add(blocks);
+      for (const row of batch.committed) guarded(() => row.committed?.());
+    } else {
       hooks.metrics().lost.add(batch.records);
       hooks.failed(batch);
     }

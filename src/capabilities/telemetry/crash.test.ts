@@ -3,8 +3,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openForReading } from "../../platform/storage/open-database";
+import { startStorageWriter } from "../../platform/storage/storage-writer";
 import { seededRandom } from "../../platform/testing/seeded-random";
 import { createHistory } from "./history";
+import { openRecentBlocks } from "./recent-blocks";
 import { HISTORY_DEFAULTS } from "./settings";
 
 const DEVICES = 12;
@@ -12,9 +14,11 @@ const ROUNDS = 5;
 
 /** What is on disk of one device: sequence numbers in the order of storing, the shadow and the enclosed rows. */
 async function stored(path: string, deviceNo: number) {
+  const writer = await startStorageWriter(path, "relaxed");
   const reads = openForReading(path);
   try {
-    const history = createHistory({ reads, settings: HISTORY_DEFAULTS });
+    const recents = await openRecentBlocks(reads, writer);
+    const history = createHistory({ reads, recents, settings: HISTORY_DEFAULTS });
     const sequence: number[] = [];
     for (let page = 0; ; page++) {
       const { items } = await history.page({ deviceNos: [deviceNo], page, pageSize: 2_000 });
@@ -32,6 +36,7 @@ async function stored(path: string, deviceNo: number) {
     return { sequence: sequence.reverse(), shadow: JSON.parse(shadow?.reported ?? "{}"), enclosed: enclosed?.n };
   } finally {
     reads.close();
+    await writer.close();
   }
 }
 

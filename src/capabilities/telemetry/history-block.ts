@@ -1,5 +1,5 @@
 /**
- * A block is all that one device reported in one batch, as one row of the history. It never reaches over an aligned
+ * A block is a row of the history: what one device reported in one batch, and later several of those joined. It never reaches over an aligned
  * hour of event time, so a time range cuts through blocks of two hours at most, however odd the times of a device are.
  */
 export const BLOCK_SPAN_MS = 3_600_000;
@@ -52,16 +52,47 @@ export function append(block: OpenBlock, serviceId: string, timestampMs: number,
     block.data = json;
   } else {
     if (block.services !== undefined) block.services += `,${JSON.stringify(serviceId)}`;
-    else if (serviceId !== block.service) {
-      const first = JSON.stringify(block.service);
-      block.services = `${first}${`,${first}`.repeat(block.count - 1)},${JSON.stringify(serviceId)}`;
-    }
+    else if (serviceId !== block.service) block.services = `${repeated(block)},${JSON.stringify(serviceId)}`;
     block.times += `,${timestampMs}`;
     block.data += `,${json}`;
     if (timestampMs < block.minMs) block.minMs = timestampMs;
     if (timestampMs > block.maxMs) block.maxMs = timestampMs;
   }
   block.count++;
+}
+
+/** The inside of a JSON array with the one service of the block, for each of its records. */
+function repeated({ service, count }: OpenBlock): string {
+  const one = JSON.stringify(service);
+  return one + `,${one}`.repeat(count - 1);
+}
+
+export const canJoin = (block: OpenBlock, next: OpenBlock) =>
+  block.span === next.span &&
+  block.count + next.count <= MAX_BLOCK_RECORDS &&
+  block.data.length + next.data.length <= MAX_BLOCK_CHARS;
+
+/** Both in one; what `next` has came later. Only where `canJoin`. */
+export function joinBlocks(block: OpenBlock, next: OpenBlock): OpenBlock {
+  const isOneService = block.services === undefined && next.services === undefined && block.service === next.service;
+  return {
+    ...block,
+    minMs: Math.min(block.minMs, next.minMs),
+    maxMs: Math.max(block.maxMs, next.maxMs),
+    count: block.count + next.count,
+    services: isOneService ? undefined : `${block.services ?? repeated(block)},${next.services ?? repeated(next)}`,
+    times: `${block.times},${next.times}`,
+    data: `${block.data},${next.data}`,
+  };
+}
+
+/** Back from what `renderBlock` has made. Throws SyntaxError when the text is not a block. */
+export function parseBlock(deviceNo: number, text: string): OpenBlock {
+  const { s, t, d } = JSON.parse(text) as { s: string | string[]; t: number[]; d: unknown[] };
+  const block = openBlock(deviceNo, t[0] as number);
+  for (const [index, timestampMs] of t.entries())
+    append(block, typeof s === "string" ? s : (s[index] as string), timestampMs, JSON.stringify(d[index]));
+  return block;
 }
 
 export const renderBlock = ({ service, services, times, data }: OpenBlock): string =>

@@ -1,6 +1,7 @@
 import type { Database } from "bun:sqlite";
-import { decodeBlock } from "./history-block";
-import type { BlockHead } from "./history-merge";
+import { decodeBlock, renderBlock } from "./history-block";
+import { type BlockHead, isNewer, type TimeRange } from "./history-merge";
+import type { RecentBlock, RecentBlocks } from "./recent-blocks";
 
 type HeadRow = { no: number; min_ms: number; max_ms: number; count: number };
 type Position = { readonly maxMs: number; readonly no: number };
@@ -9,8 +10,9 @@ type Position = { readonly maxMs: number; readonly no: number };
  * Reads of the history in telemetry.db. Every walk goes from late to early along the index, without reading a block.
  * `(max_ms, no) < (?, ?)` would walk over all blocks of an equal time again and again (SQLite uses its first half only),
  * and devices with a constant event time exist: so each walk asks for the rest of that time first, then for what is older.
+ * Recent blocks, which have no index, come from memory. To be used inside `recents.reading`.
  */
-export function historyRepository(reads: Database) {
+export function historyRepository(reads: Database, recents: RecentBlocks) {
   const HEADS = `SELECT no, min_ms, max_ms, count FROM history_block
     WHERE min_ms <= ?5 AND no <= ?6 AND device_no = ?1 AND`;
   const selectTiedHeads = reads.query<HeadRow, [number, number, number, number, number, number]>(
@@ -40,7 +42,7 @@ export function historyRepository(reads: Database) {
 
   return {
     /** Blocks stored later do not exist for a reader that says so: pages stay stable while reports come in. */
-    newestNo: (): number => selectNewest.get()?.no ?? 0,
+    newestNo: (): number => Math.max(recents.lastNo, selectNewest.get()?.no ?? 0),
 
     /** At most `limit` heads before `before`, with `max_ms >= fromMs` and `min_ms <= startedMs`. */
     heads(
@@ -55,8 +57,30 @@ export function historyRepository(reads: Database) {
       const rows = selectTiedHeads.all(deviceNo, before.maxMs, before.no, limit, startedMs, newestNo);
       if (rows.length < limit)
         rows.push(...selectOlderHeads.all(deviceNo, before.maxMs, fromMs, limit - rows.length, startedMs, newestNo));
-      return rows.map(({ no, min_ms, max_ms, count }) => ({ no, deviceNo, minMs: min_ms, maxMs: max_ms, count }));
+      const stored = rows.map(({ no, min_ms, max_ms, count }) => ({
+        no,
+        deviceNo,
+        minMs: min_ms,
+        maxMs: max_ms,
+        count,
+      }));
+      const recent = recents
+        .of(deviceNo)
+        .map(toHead)
+        .filter(
+          ({ no, minMs, maxMs }) =>
+            maxMs >= fromMs && minMs <= startedMs && no <= newestNo && isNewer(before.maxMs, before.no, maxMs, no),
+        );
+      if (recent.length === 0) return stored;
+      return [...stored, ...recent].sort((a, b) => (isNewer(a.maxMs, a.no, b.maxMs, b.no) ? -1 : 1)).slice(0, limit);
     },
+
+    /** Sum of the counts of recent blocks that end inside the range. */
+    sumRecent: (deviceNo: number, { fromMs, toMs }: TimeRange, newestNo: number): number =>
+      recents.of(deviceNo).reduce((sum, { no, block }) => {
+        const isCounted = no <= newestNo && block.maxMs >= fromMs && block.maxMs <= toMs;
+        return isCounted ? sum + block.count : sum;
+      }, 0),
 
     /** Sum of the counts of the next blocks before `before`, about `size` of them; `next` is undefined after the last. */
     sumChunk(deviceNo: number, fromMs: number, before: Position, newestNo: number, size: number) {
@@ -80,9 +104,18 @@ export function historyRepository(reads: Database) {
     },
 
     read(no: number) {
-      const row = selectRecords.get(no);
-      return row ? { records: decodeBlock(row.records), chars: row.records.length } : undefined;
+      const recent = recents.find(no);
+      const text = recent ? renderBlock(recent.block) : selectRecords.get(no)?.records;
+      return text === undefined ? undefined : { records: decodeBlock(text), chars: text.length };
     },
   };
 }
+
+const toHead = ({ no, block }: RecentBlock): BlockHead => ({
+  no,
+  deviceNo: block.deviceNo,
+  minMs: block.minMs,
+  maxMs: block.maxMs,
+  count: block.count,
+});
 export type HistoryRepository = ReturnType<typeof historyRepository>;

@@ -4,6 +4,7 @@ import { openDatabase } from "../../platform/storage/open-database";
 import { seededRandom } from "../../platform/testing/seeded-random";
 import { createHistory, type HistoryQuery } from "./history";
 import { append, BLOCK_SPAN_MS, type OpenBlock, openBlock, renderBlock } from "./history-block";
+import { recentBlocks } from "./recent-blocks";
 import { HISTORY_DEFAULTS } from "./settings";
 
 const T0 = Date.UTC(2026, 0, 1);
@@ -18,7 +19,7 @@ function start(settings = HISTORY_DEFAULTS) {
     turns++;
     queueMicrotask(run);
   };
-  const history = createHistory({ reads: db, settings, schedule });
+  const history = createHistory({ reads: db, recents: recentBlocks(db), settings, schedule });
   const put = (block: OpenBlock) =>
     insert.run(block.deviceNo, T0, block.minMs, block.maxMs, block.count, renderBlock(block));
   /** One block; every record is named by its data. */

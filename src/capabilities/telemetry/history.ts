@@ -3,6 +3,7 @@ import { DomainError } from "../../platform/domain-error";
 import { type HistoryEntry, type TimeRange, takePage } from "./history-merge";
 import { type HistoryRepository, historyRepository } from "./history-repository";
 import { blockSource, spanEnd } from "./history-source";
+import type { RecentBlocks } from "./recent-blocks";
 import type { HistorySettings } from "./settings";
 
 const CHUNK_BLOCKS = 10_000; // summed at once in SQL: about half a millisecond
@@ -27,11 +28,16 @@ export interface History {
   page(query: HistoryQuery): Promise<{ items: HistoryEntry[]; total: number }>;
 }
 
-type Options = { reads: Database; settings: HistorySettings; schedule?: (run: () => void) => void };
+type Options = {
+  reads: Database;
+  recents: RecentBlocks;
+  settings: HistorySettings;
+  schedule?: (run: () => void) => void;
+};
 
 /** spec 1.6.3. Work is proportional to the blocks in range, 0.1 µs each to count and 1 µs to skip, plus the page itself. */
-export function createHistory({ reads, settings, schedule = setImmediate }: Options): History {
-  const repository = historyRepository(reads);
+export function createHistory({ reads, recents, settings, schedule = setImmediate }: Options): History {
+  const repository = historyRepository(reads, recents);
   const { unitsPerTurn, maxPageSize, maxPageChars } = settings;
 
   /** Runs the work in slices of about `unitsPerTurn`. */
@@ -54,14 +60,16 @@ export function createHistory({ reads, settings, schedule = setImmediate }: Opti
         throw new DomainError("INPUT_INVALID", { field: "pageSize", max: maxPageSize });
       if (deviceNos.length === 0 || fromMs > toMs) return { items: [], total: 0 };
       const range = { fromMs, toMs };
-      const newestNo = repository.newestNo();
-      const total = await inTurns(countRecords(repository, deviceNos, range, newestNo));
-      const offset = page * pageSize;
-      if (offset >= total) return { items: [], total };
-      const source = await inTurns(blockSource(repository, deviceNos, range, newestNo));
-      const { entries, chars } = await inTurns(takePage(source, range, offset, pageSize));
-      if (chars > maxPageChars) throw new DomainError("RESULT_TOO_LARGE", { maxChars: maxPageChars });
-      return { items: entries, total };
+      return recents.reading(async () => {
+        const newestNo = repository.newestNo();
+        const total = await inTurns(countRecords(repository, deviceNos, range, newestNo));
+        const offset = page * pageSize;
+        if (offset >= total) return { items: [], total };
+        const source = await inTurns(blockSource(repository, deviceNos, range, newestNo));
+        const { entries, chars } = await inTurns(takePage(source, range, offset, pageSize));
+        if (chars > maxPageChars) throw new DomainError("RESULT_TOO_LARGE", { maxChars: maxPageChars });
+        return { items: entries, total };
+      });
     },
   };
 }
@@ -88,6 +96,7 @@ function* countRecords(
       before = chunk.next;
       yield 10 + Math.ceil(chunk.blocks / 10);
     }
+    total += repository.sumRecent(deviceNo, range, newestNo);
     total += yield* correctCut(repository, deviceNo, range, newestNo, "start");
     total += yield* correctCut(repository, deviceNo, range, newestNo, "end");
   }

@@ -13,8 +13,8 @@ const report = (data: Record<string, unknown>, change: Partial<ServiceReport> = 
   ...change,
 });
 type Pipeline = ReturnType<typeof startPipeline>;
-async function historyOf({ db }: Pipeline, deviceNo = 1) {
-  const { items } = await createHistory({ reads: db, settings: HISTORY_DEFAULTS }).page({
+async function historyOf({ db, recents }: Pipeline, deviceNo = 1) {
+  const { items } = await createHistory({ reads: db, recents, settings: HISTORY_DEFAULTS }).page({
     deviceNos: [deviceNo],
     page: 0,
     pageSize: 100,
@@ -60,7 +60,7 @@ test("all reports of a device in a batch are one row of history and one of shado
   for (let index = 0; index < 5; index++)
     it.ingest.report(device, [report({ temperature: index })], recordingSink(), 0);
   await it.store();
-  expect(it.db.query("SELECT count FROM history_block").all()).toEqual([{ count: 5 }]);
+  expect(it.db.query("SELECT count FROM history_recent").all()).toEqual([{ count: 5 }]);
   expect(shadowOf(it)).toEqual({ Environment: { temperature: 4 } });
 });
 

@@ -11,6 +11,7 @@ import { isDeeperThan } from "./data-limits";
 import { type DeviceState, deviceStates } from "./device-states";
 import { append, hasRoom, openBlock } from "./history-block";
 import { type Drop, ingestMetrics, type Refusal } from "./ingest-metrics";
+import type { RecentBlocks } from "./recent-blocks";
 import type { AcceptedReport, AckSink, Ingest, ReportNotifier, ServiceReport } from "./report";
 import { emptyState, mergeReport } from "./reported-state";
 import type { IngestSettings } from "./settings";
@@ -19,6 +20,7 @@ const MESSAGE_CHARS = 64; // about what a message without data takes in a batch
 
 type Options = {
   writer: StorageWriter;
+  recents: RecentBlocks;
   /** telemetry.db, read-only. */
   reads: Database;
   clock: Clock;

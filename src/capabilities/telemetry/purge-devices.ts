@@ -2,6 +2,7 @@ import type { Database } from "bun:sqlite";
 import type { WriteStep } from "../../platform/storage/storage-writer";
 import type { PurgeStep, PurgeTask } from "./purge";
 import { deleteBlocks } from "./purge-history";
+import type { RecentBlocks } from "./recent-blocks";
 
 /** Port: deleted devices whose data are still there. Implemented by `devices`, joined in `app`. */
 export interface PendingPurges {
@@ -14,6 +15,7 @@ export interface PendingPurges {
 type Options = {
   reads: Database;
   devices: PendingPurges;
+  recents: Pick<RecentBlocks, "of">;
   /** Statements of other capabilities with data of devices in telemetry.db: `DELETE … WHERE device_no = ?`. */
   alsoDelete: readonly string[];
 };
@@ -22,7 +24,7 @@ const DEVICES_AT_ONCE = 200;
 const OWN_DELETES = ["DELETE FROM shadow WHERE device_no = ?", "DELETE FROM device_seen WHERE device_no = ?"];
 
 /** Everything of deleted devices. Small ones share a step; a large one is worn down over many. */
-export function deletedDevicesPurge({ reads, devices, alsoDelete }: Options): PurgeTask {
+export function deletedDevicesPurge({ reads, devices, recents, alsoDelete }: Options): PurgeTask {
   const selectBlocks = reads.query<{ no: number; count: number }, [number, number]>(
     "SELECT no, count FROM history_block WHERE device_no = ? LIMIT ?",
   );
@@ -32,7 +34,8 @@ export function deletedDevicesPurge({ reads, devices, alsoDelete }: Options): Pu
     name: "deleted_devices",
     *round(maxRows) {
       for (;;) {
-        const pending = devices.pendingPurges(DEVICES_AT_ONCE);
+        // Recent blocks move to the others first, within a minute or so; the device's turn is then.
+        const pending = devices.pendingPurges(DEVICES_AT_ONCE).filter((no) => recents.of(no).length === 0);
         if (pending.length === 0) return;
         yield nextStep(pending, maxRows());
       }

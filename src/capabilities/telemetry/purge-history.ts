@@ -1,6 +1,7 @@
 import type { Database } from "bun:sqlite";
 import type { Clock } from "../../platform/clock";
 import type { PurgeStep, PurgeTask } from "./purge";
+import type { RecentBlocks } from "./recent-blocks";
 import type { PurgeSettings } from "./settings";
 
 const DAY_MS = 86_400_000;
@@ -17,11 +18,12 @@ type Options = {
   reads: Database;
   clock: Clock;
   overrides: AgingOverrides;
+  recents: Pick<RecentBlocks, "takeLowestMoved">;
   settings: Pick<PurgeSettings, "historyKeepMs" | "agingIntervalMs">;
 };
 
 /** History by its age: a sweep in the order of storing, and one device after the other for those with their own time. */
-export function historyPurge({ reads, clock, overrides, settings }: Options): PurgeTask {
+export function historyPurge({ reads, clock, overrides, recents, settings }: Options): PurgeTask {
   const selectOldest = reads.query<Row & { device_no: number; stored_ms: number }, [number, number]>(
     "SELECT no, device_no, stored_ms, count FROM history_block WHERE no > ? ORDER BY no LIMIT ?",
   );
@@ -46,6 +48,7 @@ export function historyPurge({ reads, clock, overrides, settings }: Options): Pu
         yield SEARCH;
       }
       if (isAgingDue) sweptNo = 0; // devices may have lost their own time
+      sweptNo = Math.min(sweptNo, recents.takeLowestMoved() - 1); // moved blocks may stand before it
       yield* sweep(now, daysOf, maxRows);
       if (!isAgingDue) return;
       for (const [deviceNo, days] of daysOf) yield* ageOne(deviceNo, now - days * DAY_MS, maxRows);

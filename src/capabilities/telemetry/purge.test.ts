@@ -59,6 +59,7 @@ function start(change: Partial<PurgeSettings> = {}) {
     stop: () => worker?.stop(),
   };
 }
+const none = { takeLowestMoved: () => Number.POSITIVE_INFINITY, of: () => [] };
 const overridesOf = (days: Record<number, number>) => ({
   agingOverrides: (afterNo: number, limit: number) =>
     Object.entries(days)
@@ -73,7 +74,9 @@ test("history goes after its time by the time of storing, and only then", async 
   it.store(2, 7.1, 2, 30); // old data
   it.store(3, 6.9, 2, 30); // old data that came in late
   it.store(4, 0);
-  it.run(historyPurge({ reads: it.db, clock: it.clock, overrides: overridesOf({}), settings: it.settings }));
+  it.run(
+    historyPurge({ reads: it.db, clock: it.clock, overrides: overridesOf({}), recents: none, settings: it.settings }),
+  );
   await it.clock.advance(1_000);
   expect(it.devices()).toBe("3:2 4:1");
   expect(it.metrics.render()).toContain('islet_purged_rows_total{task="history"} 5');
@@ -92,7 +95,9 @@ test("a device may have a shorter or a longer time of its own", async () => {
   it.store(1, 3, 2);
   it.store(1, 0.5);
   it.store(1, 0.4, 1, 5); // late data: kept from when they came in
-  it.run(historyPurge({ reads: it.db, clock: it.clock, overrides: overridesOf(days), settings: it.settings }));
+  it.run(
+    historyPurge({ reads: it.db, clock: it.clock, overrides: overridesOf(days), recents: none, settings: it.settings }),
+  );
   await it.clock.advance(5_000);
   expect(it.devices()).toBe("1:2 2:2");
   delete days[2]; // back to the platform's time
@@ -105,7 +110,9 @@ test("blocks from a time when the clock was far ahead do not hold up the others"
   const it = start();
   it.store(1, -5_000);
   it.store(2, 8);
-  it.run(historyPurge({ reads: it.db, clock: it.clock, overrides: overridesOf({}), settings: it.settings }));
+  it.run(
+    historyPurge({ reads: it.db, clock: it.clock, overrides: overridesOf({}), recents: none, settings: it.settings }),
+  );
   await it.clock.advance(1_000);
   expect(it.devices()).toBe("1:1");
   await it.stop();
@@ -114,7 +121,9 @@ test("blocks from a time when the clock was far ahead do not hold up the others"
 test("many rows go in steps, with pauses between them", async () => {
   const it = start({ minStepRows: 10, maxStepRows: 40 });
   it.store(1, 8, 200);
-  it.run(historyPurge({ reads: it.db, clock: it.clock, overrides: overridesOf({}), settings: it.settings }));
+  it.run(
+    historyPurge({ reads: it.db, clock: it.clock, overrides: overridesOf({}), recents: none, settings: it.settings }),
+  );
   await it.clock.advance(1_000);
   expect(it.devices()).toBe("");
   expect(it.sizes).toEqual([10, 20, 40, 40, 40, 40, 10]);
@@ -197,7 +206,14 @@ test("everything of deleted devices goes, large and small ones, and is confirmed
       for (const no of deviceNos) pending.delete(no);
     },
   };
-  it.run(deletedDevicesPurge({ reads: it.db, devices, alsoDelete: ["DELETE FROM trace WHERE device_no = ?"] }));
+  it.run(
+    deletedDevicesPurge({
+      reads: it.db,
+      devices,
+      recents: none,
+      alsoDelete: ["DELETE FROM trace WHERE device_no = ?"],
+    }),
+  );
   await it.clock.advance(5_000);
   expect(leftAtConfirmation).toEqual(["1 of 9:2", "2+3+4 of 9:2"]);
   expect(pending.size).toBe(0);
@@ -209,7 +225,9 @@ test("everything of deleted devices goes, large and small ones, and is confirmed
 test("stopping ends a purge that is under way", async () => {
   const it = start({ minStepRows: 10, maxStepRows: 10 });
   it.store(1, 8, 200);
-  it.run(historyPurge({ reads: it.db, clock: it.clock, overrides: overridesOf({}), settings: it.settings }));
+  it.run(
+    historyPurge({ reads: it.db, clock: it.clock, overrides: overridesOf({}), recents: none, settings: it.settings }),
+  );
   await it.stop();
   expect(it.devices()).not.toBe("");
 });

@@ -74,3 +74,28 @@ export const PURGE_DEFAULTS: PurgeSettings = {
   dutyCycle: 0.2,
   maxPauseMs: 20,
 };
+
+export type RecentSettings = {
+  /** Recent blocks move under the index when there are so many, or characters of them, or when the oldest is this old. */
+  readonly recentMaxBlocks: number;
+  readonly recentMaxChars: number;
+  readonly recentMaxAgeMs: number;
+  /** How often that is looked at. */
+  readonly moveIntervalMs: number;
+  /** A step of a move: joined blocks, or characters of them; rows of a step that deletes recent ones. */
+  readonly moveStepBlocks: number;
+  readonly moveStepChars: number;
+  readonly deleteStepRows: number;
+  /** Share of the time in which a step may be under way, 0-1. */
+  readonly moveDutyCycle: number;
+};
+export const RECENT_DEFAULTS: RecentSettings = {
+  recentMaxBlocks: 50_000,
+  recentMaxChars: 16 * 2 ** 20,
+  recentMaxAgeMs: 60_000,
+  moveIntervalMs: 100,
+  moveStepBlocks: 64,
+  moveStepChars: 2 ** 20,
+  deleteStepRows: 5_000,
+  moveDutyCycle: 0.5,
+};

@@ -10,19 +10,27 @@ import { createMetrics } from "../../../platform/metrics";
 import { openDatabase, openForReading } from "../../../platform/storage/open-database";
 import { startStorageWriter } from "../../../platform/storage/storage-writer";
 import { createIngest } from "../ingest";
+import { startMovingRecents } from "../move-recent";
+import { openRecentBlocks } from "../recent-blocks";
 import type { AckSink } from "../report";
-import { INGEST_DEFAULTS } from "../settings";
+import { INGEST_DEFAULTS, RECENT_DEFAULTS } from "../settings";
 import { liveDevice, nobody } from "./fixtures";
 
 const WINDOW = 30;
 const [path = "", firsts = ""] = process.argv.slice(2);
 openDatabase(path, { migrations: TELEMETRY_MIGRATIONS }).close();
+const writer = await startStorageWriter(path, "full");
+const reads = openForReading(path);
+const recents = await openRecentBlocks(reads, writer);
+const common = { writer, recents, clock: systemClock, log: silentLog, metrics: createMetrics() };
+// Moves all the time, a few devices a step, so that the kill comes in the middle of one.
+startMovingRecents({
+  ...common,
+  settings: { ...RECENT_DEFAULTS, recentMaxBlocks: 40, moveIntervalMs: 1, moveStepBlocks: 3, deleteStepRows: 7 },
+});
 const ingest = createIngest({
-  writer: await startStorageWriter(path, "full"),
-  reads: openForReading(path),
-  clock: systemClock,
-  log: silentLog,
-  metrics: createMetrics(),
+  ...common,
+  reads,
   trace: { record() {} },
   notifier: nobody,
   settings: { ...INGEST_DEFAULTS, maxBatchMessages: 50, maxStates: 6 }, // small, so that states leave the memory

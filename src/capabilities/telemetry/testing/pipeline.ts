@@ -7,6 +7,7 @@ import type { StorageWriter, WriteStep } from "../../../platform/storage/storage
 import { manualClock } from "../../../platform/testing/manual-clock";
 import type { TraceEntry } from "../../devices/trace-sink";
 import { createIngest } from "../ingest";
+import { recentBlocks } from "../recent-blocks";
 import type { ReportNotifier } from "../report";
 import { INGEST_DEFAULTS, type IngestSettings } from "../settings";
 import { writeSteps } from "./direct-writer";
@@ -48,8 +49,10 @@ export function startPipeline({ settings = {}, notifier = nobody }: Change = {})
   const metrics = createMetrics();
   const traced: TraceEntry[] = [];
   const ends: (() => void)[] = [];
+  const recents = recentBlocks(db);
   const ingest = createIngest({
     writer: disk.writer,
+    recents,
     reads: db,
     clock,
     log: silentLog,
@@ -69,5 +72,5 @@ export function startPipeline({ settings = {}, notifier = nobody }: Change = {})
   }
   const counted = (outcome: string, reason: string) =>
     Number(new RegExp(`outcome="${outcome}",reason="${reason}"} (\\d+)`).exec(metrics.render())?.[1]);
-  return { db, clock, disk, ingest, traced, endTurn, store, counted };
+  return { db, clock, disk, recents, ingest, traced, endTurn, store, counted };
 }
