@@ -17,7 +17,7 @@ import { HISTORY_DEFAULTS, RECENT_DEFAULTS } from "./settings";
 import { liveDevice, recordingSink } from "./testing/fixtures";
 import { startPipeline } from "./testing/pipeline";
 
-const seed = Number(process.env.SEED ?? Date.now() % 100_000);
+const seed = Number(process.env.SEED ?? crypto.getRandomValues(new Uint32Array(1))[0]);
 const HOUR_MS = 3_600_000;
 
 const block = (...records: [service: string, timestampMs: number][]) => {
