@@ -239,7 +239,11 @@ test("history goes when its time is over; a device with a time of its own keeps 
   using folder = temporaryFolder();
   await using islet = await startIslet({
     data: folder.path,
-    settings: { "history.history_keep_ms": "1500", "history.purge_interval_ms": "50" },
+    settings: {
+      "history.history_keep_ms": "1500",
+      "history.purge_interval_ms": "50",
+      "history.recent_max_age_ms": "100",
+    },
   });
   const it = await setUp(islet);
   const [kept, gone] = [await it.register("kept"), await it.register("gone")];
