@@ -10,7 +10,11 @@ const seed = Number(process.env.SEED ?? Date.now() % 100_000);
 const ROUNDS = 4;
 const DEVICES = 5;
 // Recent history moves under its index all the time, a few devices a step: the kill also comes in the middle of that.
-const settings = { "history.recent_max_blocks": "20", "history.move_interval_ms": "5", "history.move_step_blocks": "2" };
+const settings = {
+  "history.recent_max_blocks": "20",
+  "history.move_interval_ms": "5",
+  "history.move_step_blocks": "2",
+};
 
 /**
  * Load, SIGKILL at a random moment, restart, look: every acknowledged report is in the history exactly as sent, and
