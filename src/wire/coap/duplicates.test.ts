@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { fuzzSeed, Random } from "../testing/random";
 import { DEFAULT_DUPLICATE_MEMORY, DuplicateMemory } from ".";
-import { fuzzSeed, Random } from "./testing/random-message";
 
 const PEER = "192.0.2.1:5683";
 const ACK = Uint8Array.of(0x60, 0x44, 0, 1);

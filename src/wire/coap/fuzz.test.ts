@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
+import { fuzzSeed, Random } from "../testing/random";
 import { CoapMalformedError, type CoapMessage, checkOptions, decodeMessage, decodeMessageView, encodeMessage } from ".";
-import { fuzzSeed, Random, randomMessage } from "./testing/random-message";
+import { randomMessage } from "./testing/random-message";
 
 test(`random messages survive the way there and back (seed ${fuzzSeed})`, () => {
   const random = new Random(fuzzSeed);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import { fuzzSeed, Random } from "../testing/random";
 import { createAesCcm } from "./aes-ccm";
-import { fuzzSeed, hex, Random } from "./testing/random";
+import { hex } from "./testing/hex";
 
 // RFC 3610 §8 (nonces of 13 bytes) and NIST SP 800-38C example 3 (12 bytes, as DTLS has them).
 const VECTORS = [

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { MalformedError } from "../malformed-error";
+import { fuzzSeed, Random } from "../testing/random";
 import { checkChangeCipherSpec, decodeAlert } from "./alert";
 import { CIPHER_SUITES } from "./cipher-suite";
 import { decodeFragments, encodeFragment, HANDSHAKE_TYPE } from "./handshake";
@@ -10,7 +11,7 @@ import { HandshakeReassembler } from "./reassembly";
 import { CONTENT_TYPE, decodeDatagram } from "./record";
 import { createRecordProtection } from "./record-protection";
 import { ServerConnection } from "./server-connection";
-import { fuzzSeed, hex, Random } from "./testing/random";
+import { hex } from "./testing/hex";
 import { RECORDED_HANDSHAKES, RECORDED_PSK } from "./testing/recorded-handshakes";
 
 const ID_LENGTH = 6;

@@ -6,7 +6,7 @@ import { COOKIE_LENGTH, isCookieValid, makeCookie } from "./cookie";
 import { HANDSHAKE_TYPE } from "./handshake";
 import { readClientExtensions, readHelloExtensions, writeHelloExtensions } from "./hello-extensions";
 import * as messages from "./messages";
-import { hex } from "./testing/random";
+import { hex } from "./testing/hex";
 
 const RANDOM = "11".repeat(32);
 const hello: messages.ClientHello = {

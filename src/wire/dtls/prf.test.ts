@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { PSK_AES_128_CBC_SHA256, PSK_AES_128_CCM_8 } from "./cipher-suite";
 import { masterSecret, prf, pskPremasterSecret, sessionKeys, verifyData } from "./prf";
-import { hex } from "./testing/random";
+import { hex } from "./testing/hex";
 
 test("P_SHA256 gives the published vector of the TLS working group", () => {
   const secret = hex("9bbe436ba940f017b17652849a71db35");

@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
 import { MalformedError } from "../malformed-error";
+import { fuzzSeed, Random } from "../testing/random";
 import { decodeFragments, encodeFragments, type HandshakeFragment, type HandshakeMessage } from "./handshake";
 import { HandshakeReassembler } from "./reassembly";
-import { fuzzSeed, hex, Random } from "./testing/random";
+import { hex } from "./testing/hex";
 
 const fragment = (offset: number, part: string, changes: Partial<HandshakeFragment> = {}): HandshakeFragment => ({
   type: 1,

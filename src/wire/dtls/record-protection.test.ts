@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
+import { fuzzSeed, Random } from "../testing/random";
 import { PSK_AES_128_CBC_SHA256, PSK_AES_128_CCM_8, PSK_AES_128_GCM_SHA256 } from "./cipher-suite";
 import { CONTENT_TYPE, type DtlsRecord, decodeDatagram } from "./record";
 import { createRecordProtection, type PlainRecord } from "./record-protection";
-import { fuzzSeed, hex, Random } from "./testing/random";
+import { hex } from "./testing/hex";
 
 const random = new Random(fuzzSeed);
 const KINDS = [

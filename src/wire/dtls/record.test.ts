@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { MalformedError } from "../malformed-error";
 import { CONTENT_TYPE, decodeDatagram, encodeRecord, MAX_SEQUENCE, type RecordHeader } from "./record";
-import { hex } from "./testing/random";
+import { hex } from "./testing/hex";
 
 type Vector = { name: string; bytes: string; header: RecordHeader; fragment: string };
 const VECTORS: Vector[] = [

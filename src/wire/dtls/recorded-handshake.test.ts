@@ -9,7 +9,7 @@ import { extendedMasterSecret, pskPremasterSecret, sessionKeys, verifyData } fro
 import { HandshakeReassembler } from "./reassembly";
 import { CONTENT_TYPE, type DtlsRecord, decodeDatagram, encodeRecord } from "./record";
 import { createRecordProtection, type RecordProtection } from "./record-protection";
-import { hex } from "./testing/random";
+import { hex } from "./testing/hex";
 import * as recorded from "./testing/recorded-handshakes";
 import { type Transcript, transcriptHash, withMessage } from "./transcript";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
+import { fuzzSeed, Random } from "../testing/random";
 import { accepted, EMPTY_WINDOW, isReplay } from "./replay-window";
-import { fuzzSeed, Random } from "./testing/random";
 
 const after = (...sequences: number[]) => sequences.reduce(accepted, EMPTY_WINDOW);
 

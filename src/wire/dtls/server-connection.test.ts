@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { fuzzSeed, Random } from "../testing/random";
 import { ALERTS, encodeAlert } from "./alert";
 import { CIPHER_SUITES } from "./cipher-suite";
 import { encodeMessage, HANDSHAKE_TYPE } from "./handshake";
@@ -6,7 +7,6 @@ import { type CloseReason, HANDSHAKE_SETTINGS, type ResumableSession } from "./h
 import { screenHello } from "./hello-screen";
 import { CONTENT_TYPE, DTLS_1_2, decodeDatagram, encodeRecord } from "./record";
 import { type ConnectionOutput, ServerConnection } from "./server-connection";
-import { fuzzSeed, Random } from "./testing/random";
 import { TestClient, type TestClientOptions } from "./testing/test-client";
 
 const ADDRESS = "192.0.2.1:40000";

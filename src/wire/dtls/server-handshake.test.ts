@@ -6,7 +6,7 @@ import { HANDSHAKE_TYPE, type HandshakeMessage } from "./handshake";
 import { HANDSHAKE_SETTINGS, type HandshakeEvent, type HelloFacts, type ServerHandshake } from "./handshake-state";
 import { type ClientHello, decodeServerHello, encodeClientHello, encodeClientKeyExchange } from "./messages";
 import { step } from "./server-handshake";
-import { hex } from "./testing/random";
+import { hex } from "./testing/hex";
 
 const facts: HelloFacts = {
   random: new Uint8Array(32).fill(2),

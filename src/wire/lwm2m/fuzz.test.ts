@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { MalformedError } from "../malformed-error";
+import { fuzzSeed, Random } from "../testing/random";
 import {
   CONTENT_FORMAT,
   decodeDeviceObjects,
@@ -13,7 +14,7 @@ import {
 } from ".";
 import { decodeCbor } from "./cbor-decode";
 import { encodeCbor } from "./cbor-encode";
-import { fuzzSeed, Random, randomNode, typeById } from "./testing/random-node";
+import { randomNode, typeById } from "./testing/random-node";
 
 const { text, cbor, tlv, json, senmlJson, senmlCbor, opaque } = CONTENT_FORMAT;
 const TREES = { tlv, json, senmlJson, senmlCbor };

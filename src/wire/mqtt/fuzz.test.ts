@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
+import { fuzzSeed, Random } from "../testing/random";
 import { decodePacket, encodePacket, FrameReader, MqttProtocolError, type Packet } from ".";
-import { fuzzSeed, Random, randomPacket } from "./testing/random-packet";
+import { randomPacket } from "./testing/random-packet";
 
 test(`random packets survive the way there and back (seed ${fuzzSeed})`, () => {
   const random = new Random(fuzzSeed);

@@ -1,8 +1,9 @@
 /** The npm package mqtt-packet, which MQTT.js and aedes speak with, as a second opinion. */
 import { expect, test } from "bun:test";
 import { generate, parser, type Packet as TheirPacket } from "mqtt-packet";
+import { fuzzSeed, Random } from "../testing/random";
 import { decodePacket, encodePacket, FrameReader, type Packet } from ".";
-import { fuzzSeed, Random, randomPacket } from "./testing/random-packet";
+import { randomPacket } from "./testing/random-packet";
 
 test(`mqtt-packet reads what we write (seed ${fuzzSeed})`, () => {
   for (const packet of packets()) expect(ours(theirReading(encodePacket(packet)))).toEqual(packet);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { fuzzSeed, Random } from "../testing/random";
 import { hasWildcard, isTopicFilter, isTopicName, matches } from ".";
-import { fuzzSeed, Random } from "./testing/random-packet";
 
 const NAMES: [topic: string, name: boolean, filter: boolean][] = [
   ["a", true, true],

@@ -1,27 +1,5 @@
+import type { Random } from "../../testing/random";
 import { CODES, type CoapMessage, type CoapOption, MAX_OPTIONS, MESSAGE_TYPES } from "..";
-
-/** Mulberry32: small, and the same everywhere for the same seed. */
-export class Random {
-  #state: number;
-  constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-  below(limit: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % limit;
-  }
-  oneOf<T>(choices: readonly T[]): T {
-    return choices[this.below(choices.length)] as T;
-  }
-  bytes(length: number): Uint8Array {
-    return Uint8Array.from({ length }, () => this.below(256));
-  }
-}
-
-/** The seed of this run; set FUZZ_SEED to the one in a failed test's name to see that run again. */
-export const fuzzSeed = Number(process.env.FUZZ_SEED ?? crypto.getRandomValues(new Uint32Array(1))[0]);
 
 const REQUESTS = [CODES.get, CODES.post, CODES.put, CODES.delete, CODES.fetch, 0x1f];
 const RESPONSES = [...Object.values(CODES).filter((code) => code > 0x1f), 0x60, 0xbf];

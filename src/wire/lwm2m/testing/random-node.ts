@@ -1,29 +1,7 @@
+import type { Random } from "../../testing/random";
 import type { LwM2mNode, ObjectInstanceNode, ResourceNode } from "../node";
 import type { LwM2mPath } from "../path";
 import { integerValue, LWM2M_TYPES, type LwM2mType, type LwM2mValue } from "../value";
-
-/** Mulberry32: small, and the same everywhere for the same seed. */
-export class Random {
-  #state: number;
-  constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-  below(limit: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % limit;
-  }
-  oneOf<T>(choices: readonly T[]): T {
-    return choices[this.below(choices.length)] as T;
-  }
-  bytes(length: number): Uint8Array {
-    return Uint8Array.from({ length }, () => this.below(256));
-  }
-}
-
-/** The seed of this run; set FUZZ_SEED to the one in a failed test's name to see that run again. */
-export const fuzzSeed = Number(process.env.FUZZ_SEED ?? crypto.getRandomValues(new Uint32Array(1))[0]);
 
 /** Types by number, so that every decoder of a test knows what the maker of the node meant. */
 export const typeById = (path: LwM2mPath): LwM2mType =>

@@ -26,6 +26,3 @@ export class Random {
 
 /** The seed of this run; set FUZZ_SEED to the one in a failed test's name to see that run again. */
 export const fuzzSeed = Number(process.env.FUZZ_SEED ?? crypto.getRandomValues(new Uint32Array(1))[0]);
-
-/** Spaces group the bytes for the reader. */
-export const hex = (text: string): Uint8Array<ArrayBuffer> => Uint8Array.fromHex(text.replaceAll(/\s/g, ""));
