@@ -5,9 +5,16 @@ import { CALL_THROTTLE_DEFAULTS } from "../capabilities/applications/call-thrott
 import { SESSION_DEFAULTS } from "../capabilities/applications/operators";
 import { COMMAND_DEFAULTS } from "../capabilities/commands/command";
 import { DEVICE_DEFAULTS } from "../capabilities/devices/device-settings";
+import { TOPIC_LIMITS } from "../capabilities/products/custom-topics";
+import { ZIP_LIMITS } from "../capabilities/products/read-zip";
 import { DEFAULT_PUSH_SETTINGS } from "../capabilities/subscriptions/push-settings";
-import { INGEST_DEFAULTS, PURGE_DEFAULTS, RECENT_DEFAULTS } from "../capabilities/telemetry/settings";
+import { HISTORY_DEFAULTS, INGEST_DEFAULTS, PURGE_DEFAULTS, RECENT_DEFAULTS } from "../capabilities/telemetry/settings";
 import { TRACE_DEFAULTS } from "../capabilities/trace/settings";
+import { BODY_LIMITS } from "../northbound/http/json-body";
+import { OCEANCONNECT_DEFAULTS } from "../northbound/oceanconnect";
+
+const { maxCapabilityDevices, maxHistoryDevices } = OCEANCONNECT_DEFAULTS;
+const DEVICE_QUERIES = { maxCapabilityDevices, maxHistoryDevices };
 
 /** A capability's numbers as configuration: `about` is total, so a new number does not compile without its description. */
 type Group<T> = { readonly defaults: T; readonly about: { readonly [K in keyof T]: string } };
@@ -98,6 +105,30 @@ export const GROUPS = {
       maxStepRows: "rows of a step, at most",
       dutyCycle: "share of the time that deletion may take, 0 to 1",
       maxPauseMs: "longest pause between two steps of deletion",
+    },
+  ),
+  products: group(
+    { ...ZIP_LIMITS, ...TOPIC_LIMITS },
+    {
+      maxZipBytes: "largest product package",
+      maxEntries: "files in it",
+      maxEntryBytes: "largest of them, unpacked",
+      maxTotalBytes: "all of them, unpacked",
+      maxRatio: "times that a file may grow when it is unpacked",
+      maxTopics: "custom topics of a product",
+      maxNameLength: "characters of their names",
+    },
+  ),
+  query: group(
+    { ...HISTORY_DEFAULTS, maxBodyBytes: BODY_LIMITS.maxBytes, maxBodyDepth: BODY_LIMITS.maxDepth, ...DEVICE_QUERIES },
+    {
+      unitsPerTurn: "blocks and records of the history looked at before the event loop gets its turn",
+      maxPageSize: "records of one page of the history",
+      maxPageChars: "characters of one page of the history",
+      maxBodyBytes: "largest body of a call to the vendor's API",
+      maxBodyDepth: "deepest nesting of it",
+      maxCapabilityDevices: "devices in one answer of 1.6.5",
+      maxHistoryDevices: "devices behind a gateway that 1.6.3 looks through",
     },
   ),
   trace: group(TRACE_DEFAULTS, {

@@ -21,7 +21,6 @@ import { startPurge } from "../capabilities/telemetry/purge";
 import { deletedDevicesPurge } from "../capabilities/telemetry/purge-devices";
 import { historyPurge } from "../capabilities/telemetry/purge-history";
 import { openRecentBlocks } from "../capabilities/telemetry/recent-blocks";
-import { HISTORY_DEFAULTS } from "../capabilities/telemetry/settings";
 import { createTraces } from "../capabilities/trace/trace";
 import { tracePurge } from "../capabilities/trace/trace-purge";
 import { DELETE_TRACES_OF_DEVICE } from "../capabilities/trace/trace-repository";
@@ -93,7 +92,18 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     ...{ db: registry, transactor, events: applicationEvents, secrets, clock },
     settings: { tokens: settings.api, calls: settings.api, sessions: settings.api, attempts: settings.attempts },
   });
-  const products = productService({ db: registry, transactor, applications, events: productEvents, ids, clock });
+  const products = productService({
+    db: registry,
+    transactor,
+    applications,
+    events: productEvents,
+    ids,
+    clock,
+    settings: {
+      zip: settings.products,
+      topics: settings.products,
+    },
+  });
   const { devices, hasDevices, startExpiry } = openDevices({
     ...{ db: registry, transactor, applications, products, events: deviceEvents, applicationEvents, productEvents },
     ...{ sealer: secrets.sealer, ids, clock, log, settings: settings.devices },
@@ -132,7 +142,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     notifier: push.notifier,
   });
   opened.defer(() => ingest.settled());
-  const history = createHistory({ reads: telemetryReads, recents, settings: HISTORY_DEFAULTS });
+  const history = createHistory({ reads: telemetryReads, recents, settings: settings.query });
   const shadow = reportedShadow(telemetryReads);
   const seen = lastSeen(telemetryReads, ingest.seenInMemory);
 
@@ -175,6 +185,10 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     vendor: oceanConnect({
       ...{ tokens, applications, products, devices, commands, history, shadow },
       subscriptions: push.subscriptions,
+      settings: {
+        ...settings.query,
+        body: { maxBytes: settings.query.maxBodyBytes, maxDepth: settings.query.maxBodyDepth },
+      },
     }),
     management: managementApi({
       ...{ sessions: operators, applications, signingSecrets, products, devices, history, shadow, commands, traces },
