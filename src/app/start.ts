@@ -30,13 +30,13 @@ import { loadServerTls } from "../platform/certificates";
 import type { Clock } from "../platform/clock";
 import { eventBus } from "../platform/events";
 import { randomIds } from "../platform/ids";
+import { parseListenAddress, renderListenAddress } from "../platform/listen-address";
 import type { Log } from "../platform/log";
 import { createMetrics } from "../platform/metrics";
 import { openSecrets } from "../platform/secrets";
 import type { Worker } from "../platform/worker";
 import type { Config } from "./config";
 import { dataPaths } from "./data-folder";
-import { parseListen, renderAddress } from "./listen-address";
 import { listenHttp } from "./listen-http";
 import { openStorage } from "./open-storage";
 import { watchRuntime } from "./runtime-metrics";
@@ -148,11 +148,11 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
 
   // The way to the devices
   const tls = await loadServerTls({ folder: paths.tls, clock, log, ...tlsSources(config) });
-  const mqttsAddress = parseListen(config["mqtts.listen"]);
+  const mqttsAddress = listenAddress(config["mqtts.listen"]);
   const mqtt = createMqttListener({
     ...{ devices, deviceEvents, ingest, commands, trace: traces, registry, telemetry: telemetryReads, transactor },
     ...{ clock, log, metrics, settings: settings.mqtt },
-    mqtt: parseListen(config["mqtt.listen"]),
+    mqtt: listenAddress(config["mqtt.listen"]),
     mqtts: mqttsAddress && { ...mqttsAddress, cert: tls.cert, key: tls.key },
   });
   links.push(mqtt.deviceLink); // before `recover`, which asks the links what they still hold
@@ -201,14 +201,16 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   return {
     addresses: {
       ...http.addresses,
-      ...(mqttAddresses.mqtt && { mqtt: renderAddress(mqttAddresses.mqtt) }),
-      ...(mqttAddresses.mqtts && { mqtts: renderAddress(mqttAddresses.mqtts) }),
+      ...(mqttAddresses.mqtt && { mqtt: renderListenAddress(mqttAddresses.mqtt) }),
+      ...(mqttAddresses.mqtts && { mqtts: renderListenAddress(mqttAddresses.mqtts) }),
     },
     madeAdminPassword: generatedPassword,
     failed: failed.promise,
     stop: () => running.disposeAsync(),
   };
 }
+
+const listenAddress = (text: string) => (text === "off" ? undefined : parseListenAddress(text));
 
 function tlsSources(config: Config) {
   const { "tls.cert_file": certFile, "tls.key_file": keyFile, "tls.ca_file": caFile } = config;

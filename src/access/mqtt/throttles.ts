@@ -40,7 +40,6 @@ export function connectThrottle(clock: Clock, perSecond: number, burst: number) 
     },
   };
 }
-export type ConnectThrottle = ReturnType<typeof connectThrottle>;
 
 type LoginLimits = { loginFailuresAllowed: number; loginDelayMs: number; maxLoginDelayMs: number };
 

@@ -1,6 +1,6 @@
 import type { Clock } from "../../platform/clock";
+import { parseListenAddress } from "../../platform/listen-address";
 import { type MqttDevice, startMqttDevice } from "../../simulator";
-import { parseListen } from "../listen-address";
 import { managementClient, vendorClient } from "./management-client";
 import { SAMPLE_PRODUCT } from "./sample-product";
 
@@ -51,8 +51,7 @@ export async function runDemo({ http, mqtt, adminPassword, clock, print, stopped
 
   const lamps: { deviceId: string; device: MqttDevice }[] = [];
   opened.defer(async () => void (await Promise.all(lamps.map(({ device }) => device.stop()))));
-  const address = parseListen(mqtt);
-  if (!address) throw new Error("the demo needs the MQTT listener");
+  const address = parseListenAddress(mqtt);
   for (let number = 1; number <= LAMPS; number++) {
     const registered = await call<{ deviceId: string; secret: string }>(
       "POST",

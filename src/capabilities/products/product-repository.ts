@@ -82,7 +82,6 @@ export function productRepository(db: Database) {
     },
   };
 }
-export type ProductRepository = ReturnType<typeof productRepository>;
 
 const isConstraint = (error: unknown, code: string) => error instanceof SQLiteError && error.code === code;
 

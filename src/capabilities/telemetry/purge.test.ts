@@ -9,7 +9,7 @@ import { type PurgeTask, startPurge } from "./purge";
 import { deletedDevicesPurge } from "./purge-devices";
 import { historyPurge } from "./purge-history";
 import { PURGE_DEFAULTS, type PurgeSettings } from "./settings";
-import { writeSteps } from "./testing/direct-writer";
+import { writeSteps } from "./testing/write-steps";
 
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;

@@ -6,7 +6,7 @@ import { openDatabase } from "../../platform/storage/open-database";
 import type { StorageWriter } from "../../platform/storage/storage-writer";
 import { manualClock } from "../../platform/testing/manual-clock";
 import type { TraceEntry } from "../devices/trace-sink";
-import { writeSteps } from "../telemetry/testing/direct-writer";
+import { writeSteps } from "../telemetry/testing/write-steps";
 import { TRACE_DEFAULTS, type TraceSettings } from "./settings";
 import { createTraces } from "./trace";
 import { tracePurge } from "./trace-purge";

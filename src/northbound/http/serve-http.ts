@@ -1,4 +1,5 @@
 import type { Clock } from "../../platform/clock";
+import { parseListenAddress, renderListenAddress } from "../../platform/listen-address";
 
 /** What the HTTP server of the runtime can be told. Everything else is decided by `httpFront`. */
 export type ServeSettings = {
@@ -33,7 +34,7 @@ export type ServeOptions = {
 
 /** The only call of `Bun.serve`. Throws an Error that names the address when it cannot be opened. */
 export function serveHttp({ listen, tls, fetch, clock, settings = SERVE_DEFAULTS }: ServeOptions): HttpServer {
-  const { hostname, port } = parseListen(listen);
+  const { hostname, port } = parseListenAddress(listen);
   let server: Bun.Server<undefined>;
   try {
     server = Bun.serve({
@@ -49,8 +50,7 @@ export function serveHttp({ listen, tls, fetch, clock, settings = SERVE_DEFAULTS
   } catch (cause) {
     throw new Error(`cannot listen on ${listen}: ${reasonOf(cause)}`, { cause });
   }
-  const host = server.hostname?.includes(":") ? `[${server.hostname}]` : (server.hostname ?? hostname);
-  const address = `${host}:${server.port}`;
+  const address = renderListenAddress({ hostname: server.hostname ?? hostname, port: server.port ?? port });
   return {
     address,
     port: server.port ?? port,
@@ -67,14 +67,6 @@ export function serveHttp({ listen, tls, fetch, clock, settings = SERVE_DEFAULTS
 function withWholeUrl(request: Request, { url }: Bun.Server<undefined>): Request {
   if (request.url.startsWith("http")) return request;
   return new Request(url.origin + (request.url.startsWith("/") ? request.url : "/"), request);
-}
-
-function parseListen(listen: string): { hostname: string; port: number } {
-  const colon = listen.lastIndexOf(":");
-  const port = Number(listen.slice(colon + 1));
-  const hostname = listen.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
-  if (colon < 1 || !Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`${listen} is not HOST:PORT`);
-  return { hostname, port };
 }
 
 function reasonOf(cause: unknown): string {

@@ -10,8 +10,8 @@ import { createIngest } from "../ingest";
 import { recentBlocks } from "../recent-blocks";
 import type { ReportNotifier } from "../report";
 import { INGEST_DEFAULTS, type IngestSettings } from "../settings";
-import { writeSteps } from "./direct-writer";
 import { nobody } from "./fixtures";
+import { writeSteps } from "./write-steps";
 
 /** A writer whose disk works when the test says so; it writes through to a real database in memory. */
 export function steppedWriter(db: Database) {

@@ -1,5 +1,5 @@
 import type { Database } from "bun:sqlite";
-import type { SqlValue, StorageWriter, WriteStep } from "../../../platform/storage/storage-writer";
+import type { SqlValue, WriteStep } from "../../../platform/storage/storage-writer";
 
 export function writeSteps(db: Database, steps: readonly WriteStep[]): void {
   db.transaction(() => {
@@ -8,9 +8,3 @@ export function writeSteps(db: Database, steps: readonly WriteStep[]): void {
         db.query<unknown, SqlValue[]>(sql).run(...columns.map((column) => column[row] as SqlValue));
   })();
 }
-
-/** A writer without a thread: what it is given is in the database before it returns. */
-export const directWriter = (db: Database): StorageWriter => ({
-  close: async () => {},
-  commit: async (steps) => writeSteps(db, steps),
-});
