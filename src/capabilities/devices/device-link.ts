@@ -31,3 +31,39 @@ export type DownlinkCommand = {
   /** QoS 0, CoAP NON: no acknowledgement, nothing is kept for resending. Left out: at least once. */
   readonly atMostOnce?: boolean;
 };
+
+/**
+ * Port: devices that sleep (LwM2M, NB-IoT). Implemented by `access/lwm2m`. What goes to such a device is first made
+ * (`prepare`), then stored with the state it belongs to, then sent (`transmit`), so that a later process can go on
+ * sending the very same bytes and the device takes it once.
+ */
+export interface SleepingDeviceLink {
+  /** It has a registration that has not run out. */
+  isRegistered(deviceNo: number): boolean;
+  /** It would hear a message that is sent now: not in queue mode, or within its awake time. */
+  isListening(deviceNo: number): boolean;
+  /** Encodes the command with the codec of the product. Never rejects. */
+  prepare(deviceNo: number, command: DownlinkCommand): Promise<PreparedDownlink>;
+  /**
+   * Sends it confirmably, one exchange of a device at a time, and resolves with what became of it; never rejects.
+   * Nothing is ever sent again after the outcome.
+   */
+  transmit(deviceNo: number, datagram: Uint8Array, options: DownlinkTransmission): Promise<DownlinkOutcome>;
+}
+export type PreparedDownlink =
+  | { readonly kind: "ready"; readonly datagram: Uint8Array }
+  | { readonly kind: "unreachable" } // no registration
+  /** `reason`: a CodecFailure, or `payload_too_large`. */
+  | { readonly kind: "notEncodable"; readonly reason: string; readonly detail: string };
+export type DownlinkTransmission = {
+  readonly ackTimeoutMs: number; // first wait for the ACK; spread and doubled (RFC 7252 §4.2)
+  readonly maxRetransmit: number;
+  readonly giveUpAfterMs: number; // from now
+  readonly signal?: AbortSignal | undefined;
+};
+export type DownlinkOutcome =
+  | { readonly kind: "acknowledged" }
+  /** The device has it and says no: `4.04`, `reset`. */
+  | { readonly kind: "refused"; readonly detail: string }
+  | { readonly kind: "noAcknowledgement" }
+  | { readonly kind: "cancelled" };

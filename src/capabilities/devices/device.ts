@@ -93,3 +93,12 @@ export type DeviceEvents = {
   deviceInfoChanged: { device: Device };
   deviceDeleted: { device: Device };
 };
+
+/** Outside transactions, from the access side: facts about devices without a long connection. */
+export type ContactEvents = {
+  /**
+   * The device has just been heard (a registration, an update, a notification; authenticated where it is secure), that
+   * was stored and acknowledged, and it listens now. `hasMore`: it said that more is coming, cached commands wait.
+   */
+  deviceHeard: { readonly deviceNo: number; readonly hasMore: boolean };
+};

@@ -35,7 +35,8 @@ export const PROBLEMS: Record<ProblemCode, Problem> = {
   PRODUCT_EXISTS: { status: 409, title: "A product with this manufacturer and model exists" },
   PRODUCT_IN_USE: { status: 409, title: "Devices are registered with the product" },
   TOPIC_INVALID: { status: 422, title: "The topics cannot be used" },
-  CODEC_UNSUPPORTED: { status: 501, title: "Codecs are not part of this version" },
+  CODEC_INVALID: { status: 422, title: "The codec cannot be used" },
+  CODEC_NOT_FOUND: { status: 404, title: "The product has no codec" },
 
   DEVICE_NOT_FOUND: { status: 404, title: "There is no such device" },
   NODE_ID_TAKEN: { status: 409, title: "Another device has this node id" },
@@ -60,6 +61,19 @@ export const PROBLEMS: Record<ProblemCode, Problem> = {
   COMMAND_NOT_CANCELLABLE: { status: 409, title: "The command has ended already" },
   RECEIVER_TYPE_UNKNOWN: { status: 400, title: "The type of receiver is unknown" },
   DEVICE_ZOMBIE: { status: 409, title: "The device was not seen for too long" },
+
+  SHADOW_MODEL_MISSING: { status: 409, title: "The device has no product model" },
+  SHADOW_PROPERTIES_EMPTY: { status: 400, title: "The service has no properties" },
+  SHADOW_PROPERTIES_UNKNOWN: { status: 409, title: "The state of the device is unknown" },
+  PROPERTY_NOT_WRITABLE: { status: 409, title: "The property is not writable" },
+
+  DEVICE_NOT_REGISTERED: { status: 409, title: "The device has no registration" },
+  DEVICE_ASLEEP: { status: 409, title: "The device sleeps" },
+  DEVICE_NO_ANSWER: { status: 504, title: "The device did not answer" },
+  DEVICE_REFUSED: { status: 502, title: "The device refused" },
+  RESOURCE_UNKNOWN: { status: 404, title: "There is no such resource" },
+  DIAGNOSIS_UNSUPPORTED: { status: 409, title: "The product does not support this" },
+  DIAGNOSIS_TASK_NOT_FOUND: { status: 404, title: "There is no such task" },
 
   CALLBACK_URL_ILLEGAL: { status: 400, title: "The callback address cannot be used" },
   SUBSCRIPTION_EXISTS: { status: 409, title: "The subscription exists" },

@@ -169,6 +169,6 @@ export function productRoutes({ applications, products }: Ports) {
 
   function refuseCodec(productId: string): never {
     products.get(toProductId(productId));
-    throw new DomainError("CODEC_UNSUPPORTED", { reason: "codecs come with a later version" });
+    throw new DomainError("NOT_AVAILABLE", { reason: "codecs come with a later version" });
   }
 }

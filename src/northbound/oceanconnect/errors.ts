@@ -91,7 +91,8 @@ const BASE: Record<ErrorKey, ErrorRow> = {
   PRODUCT_EXISTS: INPUT_100022,
   PRODUCT_IN_USE: INPUT_100022,
   TOPIC_INVALID: INPUT_100022,
-  CODEC_UNSUPPORTED: INPUT_100022,
+  CODEC_INVALID: INPUT_100022,
+  CODEC_NOT_FOUND: INPUT_100022,
 
   DEVICE_NOT_FOUND: NO_DEVICE,
   DEVICE_NOT_FOUND_IN_NAMED_APP: NO_DEVICE_DATA,
@@ -121,6 +122,20 @@ const BASE: Record<ErrorKey, ErrorRow> = {
   ),
   RECEIVER_TYPE_UNKNOWN: row(404, "100444", "The serviceType is not exist."),
   DEVICE_ZOMBIE: row(403, "100612", "Device is zombie."),
+
+  SHADOW_MODEL_MISSING: row(200, "100425", "The special deviceCapability is not exist."),
+  SHADOW_PROPERTIES_EMPTY: row(400, "107002", "The properties is empty in database."),
+  SHADOW_PROPERTIES_UNKNOWN: row(400, "107003", "The request properties is unknown."),
+  PROPERTY_NOT_WRITABLE: row(403, "100443", "The property is forbidden to write."),
+
+  // Only our own API has these; nothing of this dialect throws them.
+  DEVICE_NOT_REGISTERED: row(200, "100428", "The device is not online."),
+  DEVICE_ASLEEP: row(200, "100428", "The device is not online."),
+  DEVICE_NO_ANSWER: row(200, "100428", "The device is not online."),
+  DEVICE_REFUSED: INPUT_100022,
+  RESOURCE_UNKNOWN: NOT_FOUND,
+  DIAGNOSIS_UNSUPPORTED: INPUT_100022,
+  DIAGNOSIS_TASK_NOT_FOUND: NOT_FOUND,
 
   CALLBACK_URL_ILLEGAL: CALLBACK_ILLEGAL,
   SUBSCRIPTION_EXISTS: row(409, "100227", "The resource is conflicted."),
