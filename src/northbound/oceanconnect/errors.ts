@@ -97,6 +97,7 @@ const BASE: Record<ErrorKey, ErrorRow> = {
   DEVICE_NOT_FOUND: NO_DEVICE,
   DEVICE_NOT_FOUND_IN_NAMED_APP: NO_DEVICE_DATA,
   NODE_ID_TAKEN: row(400, "100426", "The nodeId is duplicated."),
+  DEVICE_ALREADY_BOUND: row(400, "100416", "The device has already been binded."),
   DEVICE_LIMIT_REACHED: row(500, "100412", "The amount of device has reached the limit."),
   FROZEN_LIMIT_REACHED: row(403, "500004", "The amount of frozen devices has reached the limit."),
   NON_SECURE_LIMIT_REACHED: row(500, "100441", "The amount of nonSecure device has reached the limit."),

@@ -14,6 +14,8 @@ const live: LiveDevice = {
   gatewayId: device.gatewayId,
   product: undefined,
   muted: false,
+  isSecure: false,
+  needsContact: false,
   storeHistory: true,
   pushEnabled: true,
   deleted: false,

@@ -77,6 +77,8 @@ export const liveDevice = (no: number, patch: Partial<LiveDevice> = {}): LiveDev
   gatewayId: `device-${no}` as DeviceId,
   product: undefined,
   muted: false,
+  isSecure: false,
+  needsContact: false,
   storeHistory: true,
   pushEnabled: true,
   deleted: false,
