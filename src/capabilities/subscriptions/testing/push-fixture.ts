@@ -47,6 +47,8 @@ function plain(notification: Notification): unknown {
       return { type: notification.type, device: notification.device.id };
     case "commandStatus":
       return { type: notification.type, commandId: notification.commandId, resultCode: notification.resultCode };
+    case "deviceDesiredPropertiesModifyStatusChanged":
+      return notification;
     default:
       return { type: notification.type };
   }
