@@ -252,6 +252,31 @@ function fakePorts(record: (...call: Call) => void): ManagementPorts {
         { serviceId: "Climate", reported: { temperature: 21 }, eventTimeMs: AT, olderTimesMs: { battery: AT } },
       ],
     },
+    desired: {
+      async want(it, services) {
+        record("want", it.id, services);
+        if (services[0]?.serviceId === "Nothing") throw new DomainError("SERVICE_NOT_FOUND", { serviceId: "Nothing" });
+      },
+      of: () => [
+        {
+          serviceId: "Climate",
+          properties: {
+            target: { value: 20, setAtMs: AT, delivery: { state: "sending", tries: 2 } },
+            mode: { value: "ECO", setAtMs: AT, delivery: { state: "failed", atMs: AT, reason: "4.05" } },
+          },
+          setAtMs: AT,
+        },
+        {
+          serviceId: "Alarm",
+          properties: { on: { value: true, setAtMs: AT, delivery: { state: "delivered", atMs: AT } } },
+          setAtMs: AT,
+        },
+      ],
+      history(query) {
+        record("history", query);
+        return page({ deviceNo: 11, serviceId: "Climate", desired: { target: 20 }, setAtMs: AT });
+      },
+    },
     commands: {
       query(appId, filter) {
         record("query", appId, filter);

@@ -3,6 +3,7 @@ import type { AccessTokens, ApplicationService } from "../../../capabilities/app
 import type { Command, CommandId, CommandService } from "../../../capabilities/commands/command";
 import type { DeviceService } from "../../../capabilities/devices/device-service";
 import type { CompiledProduct, ProductService } from "../../../capabilities/products/product";
+import type { DesiredShadow } from "../../../capabilities/shadow/desired";
 import type { ReportedShadow } from "../../../capabilities/shadow/reported-shadow";
 import type {
   Subscription,
@@ -80,7 +81,7 @@ function ports() {
       device,
       secret: ("secret" in credentials && credentials.secret) || "0123456789abcdef0123",
       psk: "00ff",
-      verifyCode: undefined,
+      verifyCode: credentials.kind === "verifyCode" ? (credentials.verifyCode ?? "made") : undefined,
       timeoutS: 0,
     })),
     find: mock<DeviceService["find"]>((appId, id) => (appId === device.appId && id === device.id ? device : undefined)),
@@ -131,6 +132,14 @@ function ports() {
         total: 1,
       })),
     },
+    desired: {
+      want: mock<DesiredShadow["want"]>(async () => {}),
+      of: mock<DesiredShadow["of"]>(() => []),
+      history: mock<DesiredShadow["history"]>(() => ({
+        items: [{ deviceNo: device.no, serviceId: "Battery", desired: { level: 35 }, setAtMs: CREATED_AT }],
+        total: 1,
+      })),
+    },
     shadow: {
       of: mock<ReportedShadow["of"]>(() => [reported]),
       ofMany: mock<ReportedShadow["ofMany"]>(() => new Map([[device.no, [reported]]])),
@@ -149,7 +158,7 @@ export function harness(settings: Partial<OceanConnectSettings> = {}) {
     caller: undefined,
     reportFault: (error) => faults.push(error),
   };
-  const { devices, subscriptions, commands } = fakes;
+  const { devices, subscriptions, commands, desired } = fakes;
   const app = oceanConnect({
     ...fakes,
     devices: devices as unknown as DeviceService, // what the dialect calls is there; the rest would throw
@@ -193,6 +202,7 @@ export function harness(settings: Partial<OceanConnectSettings> = {}) {
         subscriptions.deleteMatching,
         commands.send,
         commands.create,
+        desired.want,
       ].reduce((sum, { mock: { calls } }) => sum + calls.length, 0),
   };
 }
