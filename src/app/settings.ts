@@ -7,6 +7,7 @@ import { COMMAND_DEFAULTS } from "../capabilities/commands/command";
 import { DEVICE_DEFAULTS } from "../capabilities/devices/device-settings";
 import { TOPIC_LIMITS } from "../capabilities/products/custom-topics";
 import { ZIP_LIMITS } from "../capabilities/products/read-zip";
+import { SHADOW_DEFAULTS } from "../capabilities/shadow/desired";
 import { DEFAULT_PUSH_SETTINGS } from "../capabilities/subscriptions/push-settings";
 import { HISTORY_DEFAULTS, INGEST_DEFAULTS, PURGE_DEFAULTS, RECENT_DEFAULTS } from "../capabilities/telemetry/settings";
 import { TRACE_DEFAULTS } from "../capabilities/trace/settings";
@@ -151,6 +152,18 @@ export const GROUPS = {
     keepMs: "how long ended commands can be queried",
     sweepIntervalMs: "how often overdue answers and old commands are looked for",
     sweepBatch: "commands touched in one transaction of that",
+  }),
+  shadow: group(SHADOW_DEFAULTS, {
+    maxTries: "contacts at which a desired value is sent without an answer before it has failed",
+    ackTimeoutMs: "first wait for the acknowledgement of desired values that go through the codec",
+    maxRetransmit: "retransmissions of them",
+    giveUpAfterMs: "how long one of these tries may last",
+    maxSendingDevices: "devices that desired values are sent to at a time",
+    maxDesiredChars: "largest desired values of one service, as JSON",
+    historyPerDevice: "changes kept of one device",
+    historyKeepMs: "how long they are kept",
+    purgeIntervalMs: "how often older ones are deleted",
+    purgeBatch: "changes deleted in one transaction of that",
   }),
   push: group(DEFAULT_PUSH_SETTINGS, {
     answerTimeoutMs: "an address that has not answered by then has failed",

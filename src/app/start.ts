@@ -4,14 +4,19 @@ import { openApplications } from "../capabilities/applications/open-applications
 import type { CommandEvents } from "../capabilities/commands/command";
 import { createCommandService } from "../capabilities/commands/command-service";
 import { startCommandUpkeep } from "../capabilities/commands/command-upkeep";
-import type { DeviceEvents } from "../capabilities/devices/device";
-import type { DeviceLink } from "../capabilities/devices/device-link";
+import type { ContactEvents, DeviceEvents } from "../capabilities/devices/device";
+import type { DeviceLink, SleepingDeviceLink } from "../capabilities/devices/device-link";
 import { openDevices } from "../capabilities/devices/open-devices";
 import type { ProductEvents } from "../capabilities/products/product";
 import { productService } from "../capabilities/products/product-service";
+import type { ResourceLink } from "../capabilities/resources/resource-link";
+import type { ShadowEvents } from "../capabilities/shadow/desired";
+import { createDesiredShadow } from "../capabilities/shadow/desired-shadow";
 import { reportedShadow } from "../capabilities/shadow/reported-shadow";
+import { startShadowUpkeep } from "../capabilities/shadow/shadow-upkeep";
 import { httpCallbackClient } from "../capabilities/subscriptions/http-callback-client";
 import { notifyOfCommands } from "../capabilities/subscriptions/notify-of-commands";
+import { notifyOfShadow } from "../capabilities/subscriptions/notify-of-shadow";
 import { openPush } from "../capabilities/subscriptions/push";
 import { createHistory } from "../capabilities/telemetry/history";
 import { createIngest } from "../capabilities/telemetry/ingest";
@@ -86,7 +91,11 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const productEvents = eventBus<ProductEvents>();
   const deviceEvents = eventBus<DeviceEvents>();
   const commandEvents = eventBus<CommandEvents>();
+  const contactEvents = eventBus<ContactEvents>();
+  const shadowEvents = eventBus<ShadowEvents>();
   const links: DeviceLink[] = [];
+  const sleepingLinks: SleepingDeviceLink[] = [];
+  const resourceLinks: ResourceLink[] = [];
 
   const { applications, tokens, operators, pushCertificates, signingSecrets } = openApplications({
     ...{ db: registry, transactor, events: applicationEvents, secrets, clock },
@@ -104,7 +113,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
       topics: settings.products,
     },
   });
-  const { devices, hasDevices, startExpiry } = openDevices({
+  const { devices, hasDevices, startExpiry, startSilenceSweep } = openDevices({
     ...{ db: registry, transactor, applications, products, events: deviceEvents, applicationEvents, productEvents },
     ...{ sealer: secrets.sealer, ids, clock, log, settings: settings.devices },
     disconnect: (deviceNo, reason) => {
@@ -121,6 +130,11 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     ...{ clock, ids, log, metrics, trace: traces, settings: settings.commands },
   });
 
+  const desiredShadow = createDesiredShadow({
+    ...{ db: registry, transactor, devices, deviceEvents, contactEvents, products, resourceLinks, sleepingLinks },
+    ...{ events: shadowEvents, clock, log, metrics, trace: traces, settings: settings.shadow },
+  });
+
   const push = await openPush({
     ...{ registry, transactor, telemetryReads, writer, clock, ids, log, metrics, settings: settings.push },
     render: notificationRenderer(),
@@ -132,6 +146,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     events: { applications: applicationEvents, products: productEvents, devices: deviceEvents },
   });
   notifyOfCommands(commandEvents, push.notify);
+  notifyOfShadow(shadowEvents, push.notify);
   push.subscriptionEvents.on("subscriptionDeleted", ({ subscription, hostPort, lastOfHost }) => {
     if (lastOfHost) pushCertificates.unbind(subscription.ownerAppNo, hostPort);
   });
@@ -162,6 +177,8 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   devices.recover();
   watch(push.start());
   watch(startExpiry());
+  watch(startSilenceSweep(seen.ofMany));
+  watch(startShadowUpkeep({ shadow: desiredShadow, clock, log, settings: settings.shadow }));
   watch(startCommandUpkeep({ commands, clock, log, settings: settings.commands }));
   watch(startMovingRecents({ recents, writer, clock, log, metrics, settings: settings.history }));
   watch(
@@ -184,6 +201,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     ...{ config, clock, ids, log, metrics, tls, storage },
     vendor: oceanConnect({
       ...{ tokens, applications, products, devices, commands, history, shadow },
+      desired: desiredShadow.desired,
       subscriptions: push.subscriptions,
       settings: {
         ...settings.query,
@@ -192,7 +210,13 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     }),
     management: managementApi({
       ...{ sessions: operators, applications, signingSecrets, products, devices, history, shadow, commands, traces },
-      ...{ lastSeen: seen, pushLog: push.log, pushCertificates, subscriptions: push.subscriptions },
+      ...{
+        desired: desiredShadow.desired,
+        lastSeen: seen,
+        pushLog: push.log,
+        pushCertificates,
+        subscriptions: push.subscriptions,
+      },
     }),
   });
   doors.push(http.stop);
