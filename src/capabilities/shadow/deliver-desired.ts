@@ -1,5 +1,5 @@
 import type { Clock } from "../../platform/clock";
-import type { DeviceId } from "../devices/device";
+import type { Device } from "../devices/device";
 import type { DownlinkOutcome, SleepingDeviceLink } from "../devices/device-link";
 import type { ResourceAnswer, ResourceLink } from "../resources/resource-link";
 import type { ShadowSettings, Values } from "./desired";
@@ -8,8 +8,7 @@ import { type ServiceWrite, splitWrite } from "./resource-writes";
 
 /** What is to be brought to a device in one go. */
 export type ClaimedService = {
-  readonly deviceNo: number;
-  readonly deviceId: DeviceId;
+  readonly device: Pick<Device, "no" | "id" | "appNo" | "appId">;
   readonly serviceId: string;
   readonly serviceType: string;
   readonly values: Values;
@@ -43,7 +42,7 @@ export function deliverDesired({ resourceLinks, sleepingLinks, nextMid, clock, s
   }
 
   async function sendMessage(
-    { deviceNo, deviceId, serviceId }: ClaimedService,
+    { device: { no: deviceNo, id: deviceId }, serviceId }: ClaimedService,
     paras: Values,
     signal: AbortSignal,
   ): Promise<DesiredEvent> {
@@ -98,7 +97,8 @@ export function deliverDesired({ resourceLinks, sleepingLinks, nextMid, clock, s
   }
 
   return async (claimed, signal) => {
-    const { deviceNo, values } = claimed;
+    const { device, values } = claimed;
+    const deviceNo = device.no;
     const registration = resourceLinks.map((it) => it.registrationOf(deviceNo)).find((it) => it !== undefined);
     const objects = registration?.style === "lwm2m" ? registration.objects : [];
     const { resource, unfit, message } = splitWrite(claimed, values, (id) =>

@@ -25,6 +25,9 @@ export function desiredRepository(db: Database) {
   const selectOpen = db.query<ServiceRow, [number]>(
     "SELECT service_id, properties FROM desired_service WHERE device_no = ? AND open = 1 ORDER BY service_id",
   );
+  const selectAnyOpen = db.query<{ one: number }, [number]>(
+    "SELECT 1 AS one FROM desired_service INDEXED BY desired_service_open WHERE device_no = ? AND open = 1 LIMIT 1",
+  );
   const selectOpenDevices = db.query<{ device_no: number }, []>(
     "SELECT DISTINCT device_no FROM desired_service INDEXED BY desired_service_open WHERE open = 1",
   );
@@ -66,6 +69,7 @@ export function desiredRepository(db: Database) {
     /** Services of which something waits or is being sent. */
     openOf: (deviceNo: number) =>
       selectOpen.all(deviceNo).map((row) => ({ serviceId: row.service_id, properties: parse(row) })),
+    hasOpen: (deviceNo: number) => selectAnyOpen.get(deviceNo) !== null,
     openDevices: () => selectOpenDevices.all().map(({ device_no }) => device_no),
     save(deviceNo: number, serviceId: string, properties: Properties): void {
       const open = [...properties.values()].some(({ delivery }) => isOpen(delivery));

@@ -86,9 +86,9 @@ export function desiredSender(parts: Parts) {
 
   /** The service whose wish is oldest. */
   function claim(deviceNo: number): ClaimedService | undefined {
-    const device = devices.findByNo(deviceNo);
     const [oldest] = repository.openOf(deviceNo).sort((a, b) => openSince(a.properties) - openSince(b.properties));
-    if (!device || !oldest) {
+    const device = oldest && devices.findByNo(deviceNo);
+    if (!device) {
       transactor.afterCommit(() => void open.delete(deviceNo));
       return undefined;
     }
@@ -103,13 +103,14 @@ export function desiredSender(parts: Parts) {
     repository.save(deviceNo, serviceId, properties);
     const model = device.productNo === undefined ? undefined : products.compiled(device.productNo);
     const serviceType = model?.services.get(serviceId)?.serviceType ?? serviceId;
-    return { deviceNo, deviceId: device.id, serviceId, serviceType, values: Object.fromEntries(values) };
+    const { no, id, appNo, appId } = device;
+    return { device: { no, id, appNo, appId }, serviceId, serviceType, values: Object.fromEntries(values) };
   }
 
-  function settle({ deviceNo, serviceId }: ClaimedService, outcomes: readonly PartOutcome[]): void {
-    const device = devices.findByNo(deviceNo);
+  function settle({ device, serviceId }: ClaimedService, outcomes: readonly PartOutcome[]): void {
+    const deviceNo = device.no;
     const properties = new Map(repository.find(deviceNo, serviceId));
-    if (!device || properties.size === 0) return; // deleted meanwhile
+    if (properties.size === 0) return; // deleted with its device meanwhile
     const told = { DELIVERED: new Map<string, unknown>(), FAILED: new Map<string, unknown>() };
     for (const { values, event } of outcomes) {
       for (const [name, value] of Object.entries(values)) {
@@ -121,13 +122,14 @@ export function desiredSender(parts: Parts) {
       }
     }
     repository.save(deviceNo, serviceId, properties);
-    const { no, id, appNo, appId } = device;
     for (const status of ["DELIVERED", "FAILED"] as const) {
       if (told[status].size === 0) continue;
       const settled = Object.fromEntries(told[status]);
-      events.emit("desiredSettled", { device: { no, id, appNo, appId }, serviceId, properties: settled, status });
+      events.emit("desiredSettled", { device, serviceId, properties: settled, status });
     }
+    const isDone = !repository.hasOpen(deviceNo);
     transactor.afterCommit(() => {
+      if (isDone) open.delete(deviceNo);
       for (const outcome of outcomes) record(deviceNo, serviceId, outcome);
     });
   }

@@ -81,7 +81,7 @@ export const SHADOW_DEFAULTS: ShadowSettings = {
   ackTimeoutMs: 10_000,
   maxRetransmit: 3,
   giveUpAfterMs: 180_000,
-  maxSendingDevices: 500,
+  maxSendingDevices: 100,
   maxDesiredChars: 16_384,
   historyPerDevice: 1_000,
   historyKeepMs: 90 * 24 * 3_600_000,
