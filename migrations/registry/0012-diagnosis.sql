@@ -19,6 +19,7 @@ CREATE TABLE diagnosis_task (
 CREATE UNIQUE INDEX diagnosis_task_open ON diagnosis_task (device_no, kind) WHERE due_ms IS NOT NULL;
 CREATE INDEX diagnosis_task_due ON diagnosis_task (due_ms) WHERE due_ms IS NOT NULL;
 CREATE INDEX diagnosis_task_of_device ON diagnosis_task (device_no, no);
+CREATE INDEX diagnosis_task_by_state ON diagnosis_task (state, kind, no);
 
 CREATE TABLE diagnosis_log (
   task_no INTEGER PRIMARY KEY REFERENCES diagnosis_task (no) ON DELETE CASCADE,
