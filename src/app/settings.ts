@@ -5,8 +5,10 @@ import { CALL_THROTTLE_DEFAULTS } from "../capabilities/applications/call-thrott
 import { SESSION_DEFAULTS } from "../capabilities/applications/operators";
 import { COMMAND_DEFAULTS } from "../capabilities/commands/command";
 import { DEVICE_DEFAULTS } from "../capabilities/devices/device-settings";
+import { DIAGNOSIS_DEFAULTS } from "../capabilities/diagnosis/task";
 import { TOPIC_LIMITS } from "../capabilities/products/custom-topics";
 import { ZIP_LIMITS } from "../capabilities/products/read-zip";
+import { RESOURCE_DEFAULTS } from "../capabilities/resources/settings";
 import { SHADOW_DEFAULTS } from "../capabilities/shadow/desired";
 import { DEFAULT_PUSH_SETTINGS } from "../capabilities/subscriptions/push-settings";
 import { HISTORY_DEFAULTS, INGEST_DEFAULTS, PURGE_DEFAULTS, RECENT_DEFAULTS } from "../capabilities/telemetry/settings";
@@ -164,6 +166,28 @@ export const GROUPS = {
     historyKeepMs: "how long they are kept",
     purgeIntervalMs: "how often older ones are deleted",
     purgeBatch: "changes deleted in one transaction of that",
+  }),
+  resources: group(RESOURCE_DEFAULTS, {
+    maxOperationsPerDevice: "operations on the resources of one device that wait or are under way",
+    maxOperations: "the same of all devices",
+    maxWaitS: "longest time in seconds that an operation may wait for a sleeping device",
+    operationTimeoutMs: "an operation that takes longer is given up for its caller",
+    maxValuesPerDevice: "resources of one device whose last value is kept",
+    maxValueChars: "longest value that is kept, as JSON",
+    valueFlushMs: "how long new values wait for their commit",
+    maxUnstoredValues: "values waiting for a slow disk",
+    maxObservationsPerDevice: "observations that operators may want of one device",
+    maxObservations: "the same of all devices",
+  }),
+  diagnosis: group(DIAGNOSIS_DEFAULTS, {
+    rebootDelayMs: "a restart waits so long before it may be sent",
+    sendWithinMs: "a task that could not be sent within this time has failed",
+    answerWithinMs: "and so has one that was not answered within this time after it was sent",
+    maxLogBytes: "largest log that is kept",
+    keepPerDevice: "ended tasks and their logs kept, per device and kind",
+    maxUnfinished: "unfinished tasks of all devices",
+    sweepIntervalMs: "how often tasks are looked at whose time is over",
+    sweepBatch: "tasks touched in one transaction of that",
   }),
   push: group(DEFAULT_PUSH_SETTINGS, {
     answerTimeoutMs: "an address that has not answered by then has failed",

@@ -7,9 +7,13 @@ import { startCommandUpkeep } from "../capabilities/commands/command-upkeep";
 import type { ContactEvents, DeviceEvents } from "../capabilities/devices/device";
 import type { DeviceLink, SleepingDeviceLink } from "../capabilities/devices/device-link";
 import { openDevices } from "../capabilities/devices/open-devices";
+import { createDiagnosis } from "../capabilities/diagnosis/diagnosis-service";
+import { startDiagnosisUpkeep } from "../capabilities/diagnosis/diagnosis-upkeep";
 import type { ProductEvents } from "../capabilities/products/product";
 import { productService } from "../capabilities/products/product-service";
+import { openResources } from "../capabilities/resources/open-resources";
 import type { ResourceLink } from "../capabilities/resources/resource-link";
+import { DELETE_RESOURCE_VALUES_OF_DEVICE } from "../capabilities/resources/value-repository";
 import type { ShadowEvents } from "../capabilities/shadow/desired";
 import { createDesiredShadow } from "../capabilities/shadow/desired-shadow";
 import { reportedShadow } from "../capabilities/shadow/reported-shadow";
@@ -134,6 +138,15 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     ...{ db: registry, transactor, devices, deviceEvents, contactEvents, products, resourceLinks, sleepingLinks },
     ...{ events: shadowEvents, clock, log, metrics, trace: traces, settings: settings.shadow },
   });
+  const resources = openResources({
+    ...{ links: resourceLinks, devices, deviceEvents, contacts: contactEvents, db: registry, transactor },
+    ...{ reads: telemetryReads, writer, clock, log, metrics, trace: traces, settings: settings.resources },
+  });
+  opened.defer(() => resources.stop()); // again: with the values that came while the doors were closed
+  const diagnosis = createDiagnosis({
+    ...{ db: registry, transactor, devices, deviceEvents, products, links: resourceLinks, contacts: contactEvents },
+    ...{ clock, ids, log, metrics, trace: traces, settings: settings.diagnosis },
+  });
 
   const push = await openPush({
     ...{ registry, transactor, telemetryReads, writer, clock, ids, log, metrics, settings: settings.push },
@@ -180,13 +193,17 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   watch(startSilenceSweep(seen.ofMany));
   watch(startShadowUpkeep({ shadow: desiredShadow, clock, log, settings: settings.shadow }));
   watch(startCommandUpkeep({ commands, clock, log, settings: settings.commands }));
+  watch(startDiagnosisUpkeep({ diagnosis, clock, log, settings: settings.diagnosis }));
   watch(startMovingRecents({ recents, writer, clock, log, metrics, settings: settings.history }));
   watch(
     startPurge({
       ...{ writer, clock, log, metrics, settings: settings.history },
       tasks: [
         historyPurge({ reads: telemetryReads, clock, overrides: devices, recents, settings: settings.history }),
-        deletedDevicesPurge({ reads: telemetryReads, devices, recents, alsoDelete: [DELETE_TRACES_OF_DEVICE] }),
+        deletedDevicesPurge({
+          ...{ reads: telemetryReads, devices, recents },
+          alsoDelete: [DELETE_TRACES_OF_DEVICE, DELETE_RESOURCE_VALUES_OF_DEVICE],
+        }),
         tracePurge({ reads: telemetryReads, clock, settings: settings.trace }),
       ],
     }),
@@ -194,7 +211,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
 
   // Doors
   const { generatedPassword } = await operators.ensureAdmin(config["admin.password"]);
-  const doors = [mqtt.stop];
+  const doors = [mqtt.stop, resources.stop]; // requests that wait for devices must not hold up the end
   opened.defer(async () => void (await Promise.all(doors.map((stop) => stop())))); // at once: each has its grace time
   const mqttAddresses = await mqtt.listen();
   const http = listenHttp({
@@ -217,6 +234,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
         pushCertificates,
         subscriptions: push.subscriptions,
       },
+      ...{ resources, diagnosis },
     }),
   });
   doors.push(http.stop);

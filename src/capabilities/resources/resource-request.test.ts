@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
 import { DomainError } from "../../platform/domain-error";
-import type { ResourceOperation } from "./resource";
+import { seededRandom } from "../../platform/testing/seeded-random";
+import { CONTENT_FORMAT, encodeNode } from "../../wire/lwm2m";
+import { RESOURCE_OPS, type ResourceOperation, VALUE_TYPES } from "./resource";
 import type { ResourceRequest } from "./resource-link";
 import { type KnownOfDevice, toRequest } from "./resource-request";
 
@@ -173,4 +175,68 @@ test("without a registration only the definitions can refuse", () => {
   const known: KnownOfDevice = { ...KNOWN, hasObject: () => undefined };
   expect(toRequest({ op: "execute", path: "/5/0/2" }, known)).toEqual({ op: "execute", path: [5, 0, 2] });
   expect(() => toRequest({ op: "execute", path: "/5/0/3" }, known)).toThrow(DomainError);
+});
+
+test("whatever comes is refused in so many words, or can be written in TLV", () => {
+  const seed = Number(process.env.SEED ?? crypto.getRandomValues(new Uint32Array(1))[0]);
+  console.log(`seed ${seed}`);
+  const random = seededRandom(seed);
+  const pick = <T>(from: readonly T[]) => from[Math.floor(random() * from.length)] as T;
+  const scalars = [
+    null,
+    true,
+    0,
+    -1,
+    1.5,
+    2 ** 53,
+    1e300,
+    "",
+    "AQ==",
+    "3:0",
+    "\ud800",
+    "2026-01-01T00:00:00Z",
+    "9".repeat(20),
+  ];
+  const keys = ["0", "1", "4", "13", "14", "5700", "65535", "-1", "x", "__proto__", "1e3"];
+  const value = (depth: number): unknown => {
+    const kind = depth > 2 ? 0 : Math.floor(random() * 4);
+    if (kind === 1) return [value(depth + 1)];
+    if (kind > 1)
+      return JSON.parse(
+        `{${keys.filter(() => random() < 0.3).map((key) => `"${key}":${JSON.stringify(value(depth + 1))}`)}}`,
+      );
+    return pick(scalars);
+  };
+  const paths = [
+    "/1/0",
+    "/3/0/13",
+    "/3/0/14",
+    "/19/0/0",
+    "/19/1/0/4",
+    "/3303",
+    "/3303/7",
+    "/33000/0/1",
+    "/33000/0",
+    "/",
+    "/x",
+  ];
+  let accepted = 0;
+  for (let round = 0; round < 5_000; round++) {
+    const operation = {
+      op: random() < 0.5 ? "write" : pick(RESOURCE_OPS),
+      path: pick(paths),
+      ...(random() < 0.7 && { value: value(0) }),
+      ...(random() < 0.4 && { values: value(0) as Record<string, unknown> }),
+      ...(random() < 0.2 && { valueType: pick(VALUE_TYPES) }),
+    };
+    try {
+      const request = toRequest(operation, KNOWN);
+      if ("node" in request) encodeNode(CONTENT_FORMAT.tlv, request.path, request.node);
+      accepted++;
+    } catch (error) {
+      if (!(error instanceof DomainError))
+        throw new Error(`round ${round}: ${JSON.stringify(operation)}`, { cause: error });
+    }
+  }
+  expect(accepted).toBeGreaterThan(100);
 });
