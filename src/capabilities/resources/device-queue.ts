@@ -24,11 +24,9 @@ export function deviceQueue({ linkOf, clock, settings }: Parts) {
   let count = 0;
   let stopped = false;
 
-  const absence = (deviceNo: number) =>
-    new DomainError(linkOf(deviceNo) ? "DEVICE_ASLEEP" : "DEVICE_NOT_REGISTERED", { deviceNo });
+  const absence = (deviceNo: number) => new DomainError(linkOf(deviceNo) ? "DEVICE_ASLEEP" : "DEVICE_NOT_REGISTERED");
 
-  const tooSlow = (deviceNo: number) =>
-    new DomainError("DEVICE_NO_ANSWER", { deviceNo, reason: "other operations are before it" });
+  const tooSlow = () => new DomainError("DEVICE_NO_ANSWER", { reason: "other operations are before it" });
 
   function pump(deviceNo: number, line: Line): void {
     if (line.running) return;
@@ -87,7 +85,7 @@ export function deviceQueue({ linkOf, clock, settings }: Parts) {
         },
       };
       const limitMs = Math.min(waitMs ?? settings.operationTimeoutMs, settings.operationTimeoutMs);
-      cancelTimer = clock.after(limitMs, () => entry.refuse(line.running ? tooSlow(deviceNo) : absence(deviceNo)));
+      cancelTimer = clock.after(limitMs, () => entry.refuse(line.running ? tooSlow() : absence(deviceNo)));
       line.entries.push(entry);
       lines.set(deviceNo, line);
       count++;
@@ -102,7 +100,7 @@ export function deviceQueue({ linkOf, clock, settings }: Parts) {
     },
     forget(deviceNo: number): void {
       const line = lines.get(deviceNo);
-      if (line) refuseWaiting(line, new DomainError("DEVICE_NOT_FOUND", { deviceNo }));
+      if (line) refuseWaiting(line, new DomainError("DEVICE_NOT_FOUND"));
     },
     /** Refuses what waits, and everything that comes. */
     stop(): void {

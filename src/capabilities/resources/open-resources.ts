@@ -141,10 +141,10 @@ export function openResources(parts: ResourceParts): Resources {
   }
 
   /** No longer than an HTTP request may take; the exchange itself goes on to its end. */
-  async function withinTime<T>(deviceNo: number, work: Promise<T>): Promise<T> {
+  async function withinTime<T>(work: Promise<T>): Promise<T> {
     const { promise: tooLong, reject } = Promise.withResolvers<never>();
     const cancel = clock.after(settings.operationTimeoutMs, () =>
-      reject(new DomainError("DEVICE_NO_ANSWER", { deviceNo, reason: "the exchange takes too long" })),
+      reject(new DomainError("DEVICE_NO_ANSWER", { reason: "the exchange takes too long" })),
     );
     try {
       return await Promise.race([work, tooLong]);
@@ -157,7 +157,7 @@ export function openResources(parts: ResourceParts): Resources {
     registration(deviceNo) {
       const link = linkOf(deviceNo);
       const registration = link?.registrationOf(deviceNo);
-      if (!link || !registration) throw new DomainError("DEVICE_NOT_REGISTERED", { deviceNo });
+      if (!link || !registration) throw new DomainError("DEVICE_NOT_REGISTERED");
       return toRegistrationView(registration, link.isListening(deviceNo));
     },
     tree: (deviceNo) =>
@@ -191,7 +191,7 @@ export function openResources(parts: ResourceParts): Resources {
         if (!(error instanceof DomainError))
           log.error("resource_operation_failed", { deviceNo, op: request.op, error });
       });
-      return withinTime(deviceNo, work);
+      return withinTime(work);
     },
 
     sink: {
