@@ -1,3 +1,4 @@
+import { DTLS_DEFAULTS } from "../access/dtls";
 import { MQTT_DEFAULTS } from "../access/mqtt";
 import { ACCESS_TOKEN_DEFAULTS } from "../capabilities/applications/access-tokens";
 import { ATTEMPT_DEFAULTS } from "../capabilities/applications/attempt-gate";
@@ -66,6 +67,31 @@ export const GROUPS = {
     loginDelayMs: "first delay; doubles with each further failure",
     maxLoginDelayMs: "longest delay",
     stopGraceMs: "how long a stop waits for commits under way",
+  }),
+  dtls: group(DTLS_DEFAULTS, {
+    maxQueuedDatagrams: "datagrams that wait while the kernel has no room; more are lost",
+    maxQueuedBytes: "the same in bytes",
+    maxHandshakes: "handshakes under way; a further one ends the oldest",
+    handshakesPerSecondPerAddress: "handshakes begun per second and remote address",
+    handshakeBurstPerAddress: "handshakes of one remote address that may begin at once",
+    flightTimeoutMs: "first wait for the client's next flight; doubles with each repetition",
+    maxFlightTimeoutMs: "longest wait",
+    maxFlightAttempts: "how often a flight is sent in all",
+    cookieLifetimeMs: "a cookie is good for at least this long, at most twice as long",
+    maxHandshakeDatagramBytes: "handshake flights are cut to datagrams of this size",
+    maxIdentityBytes: "longest PSK identity",
+    loginFailuresAllowed: "wrong keys for one identity from one address before further ones are not tried",
+    loginDelayMs: "first time in which they are not; doubles with each further failure",
+    maxLoginDelayMs: "longest time",
+    maxSessionsInMemory: "sessions held in memory; the others are on disk only",
+    restAfterMs: "silence after which a session gives up its cipher objects",
+    dropAfterMs: "silence after which it is on disk only",
+    sweepMs: "how often that is looked at",
+    flushMs: "how long what is in nobody's transaction (replay window, time of use) waits to be written",
+    writeBatch: "sessions written in one transaction",
+    usedStepMs: "the time of last use is written again when it has moved by so much",
+    sessionExpiryMs: "a session that was not used for so long is forgotten",
+    expirySweepMs: "how often that is looked at",
   }),
   devices: group(DEVICE_DEFAULTS, {
     onlineGraceMs: "a device is OFFLINE this long after its connection is gone",
