@@ -180,6 +180,12 @@ export const GROUPS = {
     keepMs: "how long ended commands can be queried",
     sweepIntervalMs: "how often overdue answers and old commands are looked for",
     sweepBatch: "commands touched in one transaction of that",
+    pendingPerDevice: "commands that may wait for one device that sleeps",
+    defaultExpireS: "seconds that a command is cached for, if the request names none",
+    ackTimeoutMs: "from the first sending to the acknowledgement of a device that sleeps",
+    retransmitMs: "first wait before a message is sent to it again; doubles with each further one",
+    maxRetransmit: "how often that is done, if the request names no number",
+    zombieAfterMs: "a device that was not seen for so long gets no commands",
   }),
   shadow: group(SHADOW_DEFAULTS, {
     maxTries: "contacts at which a desired value is sent without an answer before it has failed",

@@ -94,8 +94,8 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const applicationEvents = eventBus<ApplicationEvents>();
   const productEvents = eventBus<ProductEvents>();
   const deviceEvents = eventBus<DeviceEvents>();
-  const commandEvents = eventBus<CommandEvents>();
   const contactEvents = eventBus<ContactEvents>();
+  const commandEvents = eventBus<CommandEvents>();
   const shadowEvents = eventBus<ShadowEvents>();
   const links: DeviceLink[] = [];
   const sleepingLinks: SleepingDeviceLink[] = [];
@@ -130,9 +130,11 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   opened.defer(() => traces.stop());
 
   const commands = createCommandService({
-    ...{ db: registry, transactor, devices, deviceEvents, products, links, events: commandEvents },
-    ...{ clock, ids, log, metrics, trace: traces, settings: settings.commands },
+    ...{ db: registry, transactor, devices, deviceEvents, contactEvents, products, events: commandEvents },
+    ...{ links, sleepingLinks, clock, ids, log, metrics, trace: traces, settings: settings.commands },
+    lastSeen: { of: (deviceNo) => seen.of(deviceNo) },
   });
+  opened.defer(() => commands.stop());
 
   const desiredShadow = createDesiredShadow({
     ...{ db: registry, transactor, devices, deviceEvents, contactEvents, products, resourceLinks, sleepingLinks },
@@ -214,6 +216,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const doors = [mqtt.stop, resources.stop]; // requests that wait for devices must not hold up the end
   opened.defer(async () => void (await Promise.all(doors.map((stop) => stop())))); // at once: each has its grace time
   const mqttAddresses = await mqtt.listen();
+  await commands.resume();
   const http = listenHttp({
     ...{ config, clock, ids, log, metrics, tls, storage },
     vendor: oceanConnect({

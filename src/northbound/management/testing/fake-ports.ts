@@ -84,6 +84,7 @@ export const command: Command = {
   deviceNo: 11,
   deviceId: device.id,
   origin: "signal",
+  dispatch: "connected",
   serviceId: "Climate",
   serviceType: "Climate",
   method: "SET",

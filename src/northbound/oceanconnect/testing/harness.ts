@@ -26,6 +26,7 @@ export const command: Command = {
   deviceNo: device.no,
   deviceId: device.id,
   origin: "command",
+  dispatch: "connected",
   serviceId: "Battery",
   serviceType: "BatteryType",
   method: "SET",
