@@ -31,8 +31,8 @@ export function cancelTaskRepository(db: Database) {
     "INSERT INTO command_cancel_item (task_no, command_no, done) VALUES (?, ?, 0)",
   );
   const selectByNo = db.query<TaskRow, [number]>("SELECT * FROM command_cancel_task WHERE no = ?");
-  const selectOpen = db.query<{ no: number }, [number]>(
-    `SELECT no FROM command_cancel_task WHERE ${IS_OPEN} ORDER BY no LIMIT ?`,
+  const selectOpen = db.query<{ no: number }, [number, number]>(
+    `SELECT no FROM command_cancel_task WHERE ${IS_OPEN} AND no > ? ORDER BY no LIMIT ?`,
   );
   const selectUndone = db.query<CommandRow, [number, number]>(
     `SELECT command.* FROM command_cancel_item JOIN command ON command.no = command_no
@@ -68,7 +68,7 @@ export function cancelTaskRepository(db: Database) {
       const row = selectByNo.get(no);
       return row ? fromTaskRow(row) : undefined;
     },
-    open: (limit: number): number[] => selectOpen.all(limit).map(({ no }) => no),
+    openAfter: (no: number, limit: number): number[] => selectOpen.all(no, limit).map(({ no }) => no),
     undone: (no: number, limit: number): StoredCommand[] => fromRows(selectUndone.all(no, limit)),
     setDone: (no: number, commandNo: number): void => void setDone.run(no, commandNo),
     save: (no: number, status: CancelTaskStatus, cancelled: number): void => void update.run(status, cancelled, no),

@@ -105,7 +105,13 @@ export function cancelTasks({ db, queue, transactor, apply, devices, clock, ids,
 
     /** Ends what an earlier run, or one that met a full disk, left open. */
     async runOpen(): Promise<void> {
-      for (const no of repository.open(settings.sweepBatch)) await run(no);
+      let last = 0;
+      for (;;) {
+        const open = repository.openAfter(last, settings.sweepBatch);
+        if (open.length === 0) return;
+        for (const no of open) await run(no);
+        last = open.at(-1) ?? last;
+      }
     },
 
     /** Only inside a transaction, as the next one. */

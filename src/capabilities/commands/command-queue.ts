@@ -181,13 +181,18 @@ export function commandQueue(parts: Parts) {
     giveUpAfterMs: number,
     signal: AbortSignal,
   ): Promise<DownlinkOutcome> {
+    const aborted = new Promise<DownlinkOutcome>((resolve) =>
+      signal.addEventListener("abort", () => resolve({ kind: "cancelled" }), { once: true }),
+    );
     try {
       const options = {
         ackTimeoutMs: settings.retransmitMs,
         maxRetransmit: maxRetransmit ?? settings.maxRetransmit,
         ...{ giveUpAfterMs, signal },
       };
-      return (await link(deviceNo)?.transmit(deviceNo, datagram, options)) ?? { kind: "cancelled" };
+      const way = link(deviceNo);
+      if (!way) return { kind: "cancelled" };
+      return await Promise.race([way.transmit(deviceNo, datagram, options), aborted]); // time limits hold, whatever the link does
     } catch (error) {
       log.error("command_failed", { requestId: id, deviceId, error });
       return { kind: "noAcknowledgement" };

@@ -11,13 +11,17 @@ const oneOf =
   (section: CallSection): T =>
     special[section] ?? others;
 
-const KEY_MISSING = oneOf<Row>({ "1.9.1": [500, "100220"], "1.9.2": [500, "100220"] }, [401, "100025"]);
+const COMMANDS = ["1.9.1", "1.9.2", "1.9.3", "1.9.5", "1.9.6"] as const;
+const atCommands = (status: number, code: string) =>
+  Object.fromEntries(COMMANDS.map((section) => [section, [status, code] as Row]));
+const KEY_MISSING = oneOf<Row>(atCommands(500, "100220"), [401, "100025"]);
 const APP_UNKNOWN = oneOf<Row>(
   {
     "1.5.1": [500, "100203"],
     "1.5.2": [500, "100203"],
     "1.9.1": [200, "100203"],
     "1.9.2": [200, "100203"],
+    "1.9.3": [200, "100203"],
     "1.9.7": [200, "100203"],
     "1.7.1": [403, "100217"],
     "1.7.3": [403, "100217"],
@@ -32,6 +36,7 @@ const CALLER_UNKNOWN = oneOf<Row>(
     "1.5.3": [500, "100203"],
     "1.9.1": [200, "100203"],
     "1.9.2": [200, "100203"],
+    "1.9.3": [200, "100203"],
     "1.9.7": [200, "100203"],
     "1.7.1": [403, "1010005"],
     "1.7.3": [403, "1010005"],
@@ -41,7 +46,7 @@ const CALLER_UNKNOWN = oneOf<Row>(
   },
   [403, "100203"],
 );
-const NOT_AUTHORIZED = oneOf<Row>({ "1.9.7": [200, "100217"] }, [403, "100217"]);
+const NOT_AUTHORIZED = oneOf<Row>({ "1.9.3": [200, "100217"], "1.9.7": [200, "100217"] }, [403, "100217"]);
 const BAD_INPUT = oneOf<Row>(
   {
     "1.5.1": [400, "50400"],
@@ -65,7 +70,7 @@ const UNREADABLE = oneOf<Row>(
   },
   [400, "100022"],
 );
-const FAULT = oneOf<Row>({ "1.9.1": [500, "100001"], "1.9.2": [500, "100001"] }, [500, "50252"]);
+const FAULT = oneOf<Row>(atCommands(500, "100001"), [500, "50252"]);
 
 const send = (
   h: ReturnType<typeof harness>,

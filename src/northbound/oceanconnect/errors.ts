@@ -39,6 +39,9 @@ export type Section =
   | "1.7.6"
   | "1.9.1"
   | "1.9.2"
+  | "1.9.3"
+  | "1.9.5"
+  | "1.9.6"
   | "1.9.7"
   | "none";
 
@@ -185,6 +188,12 @@ const REGISTRATION: Overrides = {
 };
 // 1.5.8 and 1.5.9 print it so.
 const SHADOW_TOKEN = row(403, "1010005", "pp_key or access_token is invalid.");
+// 100203 is listed with 200 and 403.
+const CANCEL_TASKS: Overrides = {
+  ...COMMANDS,
+  APP_NOT_FOUND: BASE.APP_NOT_FOUND,
+  CALLER_APP_NOT_FOUND: BASE.CALLER_APP_NOT_FOUND,
+};
 
 /** Where an endpoint's own error table differs from the base. Rows listed with two statuses: see docs/compatibility.md. */
 const BY_SECTION: Record<Section, Overrides> = {
@@ -214,6 +223,9 @@ const BY_SECTION: Record<Section, Overrides> = {
   "1.7.6": SUBSCRIPTIONS,
   "1.9.1": COMMANDS,
   "1.9.2": COMMANDS,
+  "1.9.3": { ...COMMANDS, APP_NOT_AUTHORIZED: at(200, NOT_AUTHORIZED) },
+  "1.9.5": CANCEL_TASKS,
+  "1.9.6": CANCEL_TASKS,
   "1.9.7": {
     ...noDevice(at(200, NO_DEVICE_DATA)),
     ...NO_APP,

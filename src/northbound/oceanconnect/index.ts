@@ -11,6 +11,7 @@ import { DomainError } from "../../platform/domain-error";
 import type { Mount } from "../http/http-front";
 import { BODY_LIMITS, type BodyLimits } from "../http/json-body";
 import type { FrontEnv } from "../http/request-env";
+import { commandCancelRoutes } from "./command-cancel-routes";
 import { commandRoutes } from "./command-routes";
 import { dataRoutes } from "./data-routes";
 import { deviceQueryRoutes } from "./device-query-routes";
@@ -42,7 +43,10 @@ export type OceanConnectPorts = {
   readonly products: Pick<ProductService, "compiled">;
   readonly devices: DeviceService;
   readonly subscriptions: SubscriptionService;
-  readonly commands: Pick<CommandService, "send" | "create" | "query">;
+  readonly commands: Pick<
+    CommandService,
+    "send" | "create" | "query" | "cancel" | "createCancelTask" | "queryCancelTasks"
+  >;
   readonly history: Pick<History, "page">;
   readonly shadow: ReportedShadow;
   readonly desired: DesiredShadow;
@@ -62,7 +66,8 @@ export function oceanConnect({ settings = OCEANCONNECT_DEFAULTS, ...ports }: Oce
     .route("/", dataRoutes(calls, { ...ports, ...settings }))
     .route("/", shadowRoutes(calls, { ...ports, ...settings }))
     .route("/", subscriptionRoutes(calls, subscriptions))
-    .route("/", commandRoutes(calls, commands));
+    .route("/", commandRoutes(calls, commands))
+    .route("/", commandCancelRoutes(calls, commands));
   return refuseTheRest(app, calls);
 }
 

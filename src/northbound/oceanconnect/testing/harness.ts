@@ -1,5 +1,6 @@
 import { mock } from "bun:test";
 import type { AccessTokens, ApplicationService } from "../../../capabilities/applications/application";
+import type { CancelTask } from "../../../capabilities/commands/cancel-task";
 import type { Command, CommandId, CommandService } from "../../../capabilities/commands/command";
 import type { DeviceService } from "../../../capabilities/devices/device-service";
 import type { CompiledProduct, ProductService } from "../../../capabilities/products/product";
@@ -45,6 +46,11 @@ export const command: Command = {
   sentAt: CREATED_AT + 1_000,
   deliveredAt: undefined,
   executedAt: undefined,
+};
+export const cancelTask: CancelTask = {
+  ...{ no: 3, id: "t1", appId: application.id, deviceNo: device.no, deviceId: device.id },
+  ...{ status: "WAITTING", total: 1, createdAt: CREATED_AT },
+  commands: [{ ...command, dispatch: "cached", expireTimeS: 60, status: "PENDING", issuedTimes: 0, sentAt: undefined }],
 };
 export const subscription: Subscription = {
   no: 1,
@@ -126,6 +132,9 @@ function ports() {
       })),
       create: mock<CommandService["create"]>(async () => command),
       query: mock<CommandService["query"]>(() => ({ items: [command], total: 1 })),
+      cancel: mock<CommandService["cancel"]>(async () => ({ ...command, status: "CANCELED" })),
+      createCancelTask: mock<CommandService["createCancelTask"]>(async () => cancelTask),
+      queryCancelTasks: mock<CommandService["queryCancelTasks"]>(() => ({ items: [cancelTask], totalCommands: 5 })),
     },
     history: {
       page: mock<History["page"]>(async () => ({
@@ -204,6 +213,8 @@ export function harness(settings: Partial<OceanConnectSettings> = {}) {
         commands.send,
         commands.create,
         desired.want,
+        commands.cancel,
+        commands.createCancelTask,
       ].reduce((sum, { mock: { calls } }) => sum + calls.length, 0),
   };
 }

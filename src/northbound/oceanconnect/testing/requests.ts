@@ -57,6 +57,13 @@ export const REQUESTS: Record<Exclude<Section, "1.4.1" | "1.4.2" | "none">, Samp
     },
   },
   "1.9.2": { method: "GET", path: "/iocm/app/cmd/v1.4.0/deviceCommands" },
+  "1.9.3": { method: "PUT", path: "/iocm/app/cmd/v1.4.0/deviceCommands/c1", body: { status: "CANCELED" } },
+  "1.9.5": {
+    method: "POST",
+    path: "/iocm/app/cmd/v1.4.0/deviceCommandCancelTasks",
+    body: { deviceId: "p1_node-1" },
+  },
+  "1.9.6": { method: "GET", path: "/iocm/app/cmd/v1.4.0/deviceCommandCancelTasks" },
   "1.9.7": {
     method: "POST",
     path: "/iocm/app/signaltrans/v1.1.0/devices/p1_node-1/services/Battery/sendCommand",
