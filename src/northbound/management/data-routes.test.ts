@@ -73,6 +73,7 @@ describe("what is asked of the services, and how it is shown:", () => {
       page({
         commandId: "c1",
         origin: "signal",
+        dispatch: "connected",
         serviceId: "Climate",
         method: "SET",
         paras: { target: 21 },
@@ -135,6 +136,31 @@ describe("what is asked of the services, and how it is shown:", () => {
     expect([answer.status, answer.body]).toEqual([200, body as Record<string, unknown>]);
     expect(calls).toEqual(call ? [call as never] : []);
   });
+});
+
+test("a command that waits can be cancelled", async () => {
+  const { ask, calls } = startApi();
+  const answer = await ask("POST", "/devices/p1_n1/commands/c1/cancel");
+  expect([answer.status, answer.body]).toMatchObject([
+    200,
+    {
+      commandId: "c1",
+      dispatch: "cached",
+      status: "CANCELED",
+      maxRetransmit: 2,
+      expiresAt: "2026-01-31T12:01:00.000Z",
+    },
+  ]);
+  expect(calls).toEqual([["cancel", "app1", "c1"]] as never);
+});
+test.each([
+  ["/devices/nobody/commands/c1/cancel", "DEVICE_NOT_FOUND"],
+  ["/devices/p1_n1/commands/c2/cancel", "COMMAND_NOT_FOUND"],
+])("POST %s is 404 %s", async (path, code) => {
+  const { ask, calls } = startApi();
+  const answer = await ask("POST", path);
+  expect([answer.status, answer.body.code]).toEqual([404, code]);
+  expect(calls).toEqual([]);
 });
 
 test.each([

@@ -1,13 +1,30 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { COMMAND_STATUSES, type Command, type CommandService } from "../../capabilities/commands/command";
+import {
+  COMMAND_FAILURES,
+  COMMAND_STATUSES,
+  type Command,
+  type CommandService,
+} from "../../capabilities/commands/command";
 import type { DesiredProperty, DesiredRecord, DesiredService, DesiredShadow } from "../../capabilities/shadow/desired";
 import type { ReportedService, ReportedShadow } from "../../capabilities/shadow/reported-shadow";
 import type { History } from "../../capabilities/telemetry/history";
 import type { HistoryRecord } from "../../capabilities/telemetry/history-block";
+import { DomainError } from "../../platform/domain-error";
 import { type DeviceLookup, deviceOf } from "./device-lookup";
 import { DevicePath } from "./device-routes";
 import { listOf, PageQuery, pageOf, pageQuery } from "./page";
-import { done, json, jsonBody, Moment, problems, routes, Timestamp, toOptionalTimestamp, toTimestamp } from "./routes";
+import {
+  done,
+  json,
+  jsonBody,
+  Moment,
+  pathParameter,
+  problems,
+  routes,
+  Timestamp,
+  toOptionalTimestamp,
+  toTimestamp,
+} from "./routes";
 
 const Values = z.record(z.string(), z.unknown());
 const HistoryResource = z
@@ -58,6 +75,9 @@ const CommandView = z
   .object({
     commandId: z.string(),
     origin: z.enum(["signal", "command"]),
+    dispatch: z.enum(["connected", "immediate", "cached"]).openapi({
+      description: "through a connection; at once to a device that sleeps; kept until it is there",
+    }),
     serviceId: z.string(),
     method: z.string(),
     paras: Values,
@@ -65,8 +85,13 @@ const CommandView = z
     callbackUrl: z.string().optional(),
     status: z.enum(COMMAND_STATUSES),
     result: z
-      .union([z.object({ errcode: z.int(), body: Values.optional() }), z.object({ reason: z.string() })])
+      .union([
+        z.object({ errcode: z.int(), body: Values.optional() }),
+        z.object({ reason: z.enum(COMMAND_FAILURES), detail: z.string().optional() }),
+      ])
       .optional(),
+    expiresAt: Timestamp.optional().openapi({ description: "of a cached command: not sent later than this" }),
+    maxRetransmit: z.int().optional(),
     issuedTimes: z.int(),
     createdAt: Timestamp,
     sentAt: Timestamp.optional(),
@@ -74,6 +99,7 @@ const CommandView = z
     executedAt: Timestamp.optional(),
   })
   .openapi("DeviceCommand");
+const CommandPath = DevicePath.extend({ commandId: pathParameter("commandId", "as the list shows it") });
 const CommandQuery = z.strictObject({ ...pageQuery, status: z.enum(COMMAND_STATUSES).optional() });
 
 const toHistory = (it: HistoryRecord) => ({
@@ -107,13 +133,19 @@ const mapValues = <T, U>(from: Readonly<Record<string, T>>, map: (value: T) => U
 const toCommand = (it: Command) => ({
   commandId: it.id,
   origin: it.origin,
+  dispatch: it.dispatch,
   serviceId: it.serviceId,
   method: it.method,
   paras: { ...it.paras },
   mode: it.mode,
   callbackUrl: it.callbackUrl,
   status: it.status,
-  result: it.result && ("reason" in it.result ? { reason: it.result.reason } : toAnswer(it.result)),
+  result: it.result && ("reason" in it.result ? { ...it.result } : toAnswer(it.result)),
+  expiresAt:
+    it.dispatch === "cached" && it.expireTimeS !== undefined
+      ? toTimestamp(it.createdAt + it.expireTimeS * 1_000)
+      : undefined,
+  maxRetransmit: it.maxRetransmit,
   issuedTimes: it.issuedTimes,
   createdAt: toTimestamp(it.createdAt),
   sentAt: toOptionalTimestamp(it.sentAt),
@@ -130,7 +162,7 @@ type Ports = {
   history: History;
   shadow: Pick<ReportedShadow, "of">;
   desired: DesiredShadow;
-  commands: Pick<CommandService, "query">;
+  commands: Pick<CommandService, "query" | "find" | "cancel">;
 };
 
 /** What a device has told, and what it was told. */
@@ -232,6 +264,23 @@ export function deviceDataRoutes({ devices, history, shadow, desired, commands }
         const { page, pageSize, status } = c.req.valid("query");
         const { items, total } = commands.query(appId, { deviceId, status, pageNo: page - 1, pageSize });
         return c.json({ items: items.map(toCommand), total }, 200);
+      },
+    )
+    .openapi(
+      createRoute({
+        method: "post",
+        path: "/devices/{deviceId}/commands/{commandId}/cancel",
+        operationId: "cancelCommand",
+        tags: ["Device data"],
+        summary: "Cancel a command that still waits for its device",
+        request: { params: CommandPath },
+        responses: { 200: json(CommandView, "The command, CANCELED"), ...problems(404, 409) },
+      }),
+      async (c) => {
+        const { deviceId, commandId } = c.req.valid("param");
+        const { appId, no } = deviceOf(devices, deviceId);
+        if (commands.find(appId, commandId)?.deviceNo !== no) throw new DomainError("COMMAND_NOT_FOUND", { commandId });
+        return c.json(toCommand(await commands.cancel(appId, commandId)), 200);
       },
     );
 }

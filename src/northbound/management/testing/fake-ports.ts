@@ -104,6 +104,9 @@ export const command: Command = {
   deliveredAt: AT,
   executedAt: undefined,
 };
+const CANCELED: Pick<Command, "dispatch" | "status" | "result" | "issuedTimes" | "expireTimeS" | "maxRetransmit"> = {
+  ...{ dispatch: "cached", status: "CANCELED", result: undefined, issuedTimes: 0, expireTimeS: 60, maxRetransmit: 2 },
+};
 export const target: PushTargetView = {
   targetNo: 5,
   appNo: 7,
@@ -300,6 +303,11 @@ function fakePorts(record: (...call: Call) => void): ManagementPorts {
       query(appId, filter) {
         record("query", appId, filter);
         return page(command);
+      },
+      find: (appId, id) => (appId === application.id && id === command.id ? command : undefined),
+      async cancel(appId, id) {
+        record("cancel", appId, id);
+        return { ...command, ...CANCELED };
       },
     },
     traces: {
