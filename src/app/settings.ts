@@ -1,3 +1,4 @@
+import { COAP_ABOUT, COAP_DEFAULTS } from "../access/coap";
 import { DTLS_DEFAULTS } from "../access/dtls";
 import { MQTT_DEFAULTS } from "../access/mqtt";
 import { ACCESS_TOKEN_DEFAULTS } from "../capabilities/applications/access-tokens";
@@ -93,6 +94,7 @@ export const GROUPS = {
     sessionExpiryMs: "a session that was not used for so long is forgotten",
     expirySweepMs: "how often that is looked at",
   }),
+  coap: group(COAP_DEFAULTS, COAP_ABOUT),
   devices: group(DEVICE_DEFAULTS, {
     onlineGraceMs: "a device is OFFLINE this long after its connection is gone",
     registrationTimeoutS: "seconds in which a registered device must connect, if the request names none; 0: for ever",

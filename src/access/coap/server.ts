@@ -146,7 +146,7 @@ export function createServer(parts: EndpointParts) {
   ) {
     const nowMs = clock.monotonic();
     const { next, reply } = receiveBlock1(
-      uploads.get(peer.key, asked.resource),
+      uploads.get(peer.key, asked.resource, nowMs),
       {
         block: given === "reserved" ? undefined : given,
         payload: view.payload(),
@@ -179,7 +179,7 @@ export function createServer(parts: EndpointParts) {
   /** A further block of a body that is kept. False: there is none, and the request can be handled again instead. */
   function serveBlock(peer: Peer, asked: Asked, block: Block): boolean {
     const nowMs = clock.monotonic();
-    const kept = served.get(peer.key, asked.resource);
+    const kept = served.get(peer.key, asked.resource, nowMs);
     if (!kept && isSafe(asked.code)) return false;
     const { next, reply } = sendBlock2(kept?.sending, block, nowMs, block2Settings);
     if (reply.type === "refuse") {

@@ -44,8 +44,11 @@ export class TransferStore<S> {
     return this.#known.bytes + this.#strangers.bytes;
   }
 
-  get(peerKey: string, resource: string): S | undefined {
-    return this.#peers.get(peerKey)?.entries.get(resource)?.state;
+  get(peerKey: string, resource: string, nowMs: number): S | undefined {
+    const entry = this.#peers.get(peerKey)?.entries.get(resource);
+    if (!entry || nowMs - entry.lastMs <= this.#limits.idleMs) return entry?.state;
+    this.#remove(entry);
+    return undefined;
   }
 
   /** `addedBytes` more than before. */

@@ -164,6 +164,16 @@ describe("RFC 7959 §3.1, as the server", () => {
     expect(requests).toHaveLength(2);
   });
 
+  test("a body that is too old but not swept away yet is asked for anew", async () => {
+    const { peer, clock, requests } = status();
+    ask(peer(2), "GET", "status", []); // starts the sweep
+    await clock.advance(200_000);
+    ask(peer(), "GET", "status", []);
+    await clock.advance(247_001);
+    expect(ask(peer(), "GET", "status", [block("Block2", 1, 0, 128)]).text).toBe("2.05 2:1/1/128 128");
+    expect(requests).toHaveLength(3);
+  });
+
   test("of a POST it cannot be asked anew: 4.08", async () => {
     const { peer, clock, requests } = status();
     const client = peer();
