@@ -5,6 +5,7 @@ import registryDevices from "./registry/0003-devices.sql" with { type: "text" };
 import registryCommands from "./registry/0004-commands.sql" with { type: "text" };
 import registrySubscriptions from "./registry/0005-subscriptions.sql" with { type: "text" };
 import registryMqttSessions from "./registry/0006-mqtt-sessions.sql" with { type: "text" };
+import registryCodecs from "./registry/0007-codecs.sql" with { type: "text" };
 import registryCommandQueue from "./registry/0008-command-queue.sql" with { type: "text" };
 import registryDtlsSessions from "./registry/0010-dtls-sessions.sql" with { type: "text" };
 import registryShadowDesired from "./registry/0011-shadow-desired.sql" with { type: "text" };
@@ -25,6 +26,7 @@ export const REGISTRY_MIGRATIONS: readonly Migration[] = [
   { name: "0004-commands", sql: registryCommands },
   { name: "0005-subscriptions", sql: registrySubscriptions },
   { name: "0006-mqtt-sessions", sql: registryMqttSessions },
+  { name: "0007-codecs", sql: registryCodecs },
   { name: "0008-command-queue", sql: registryCommandQueue },
   { name: "0010-dtls-sessions", sql: registryDtlsSessions },
   { name: "0011-shadow-desired", sql: registryShadowDesired },

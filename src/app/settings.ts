@@ -5,6 +5,7 @@ import { ACCESS_TOKEN_DEFAULTS } from "../capabilities/applications/access-token
 import { ATTEMPT_DEFAULTS } from "../capabilities/applications/attempt-gate";
 import { CALL_THROTTLE_DEFAULTS } from "../capabilities/applications/call-throttle";
 import { SESSION_DEFAULTS } from "../capabilities/applications/operators";
+import { CODEC_DEFAULTS } from "../capabilities/codecs/codec-settings";
 import { COMMAND_DEFAULTS } from "../capabilities/commands/command";
 import { DEVICE_DEFAULTS } from "../capabilities/devices/device-settings";
 import { DIAGNOSIS_DEFAULTS } from "../capabilities/diagnosis/task";
@@ -61,6 +62,7 @@ export const GROUPS = {
     maxInflight: "messages to a device that it has not acknowledged",
     maxSubscriptions: "subscriptions of one device",
     maxFilterBytes: "longest topic filter",
+    maxDecoding: "messages of one connection in a codec's script at once; beyond it the socket is not read",
     maxCachedSubDevices: "sub-devices remembered per connection of a gateway",
     sessionExpiryMs: "how long a persistent session waits for its device",
     timestampToleranceMs: "signature type 1: how far the hour of the client id may be off",
@@ -154,6 +156,28 @@ export const GROUPS = {
       maxNameLength: "characters of their names",
     },
   ),
+  codecs: group(CODEC_DEFAULTS, {
+    maxScriptBytes: "longest script of a codec",
+    maxMessages: "messages of a codec",
+    maxFields: "fields of a message",
+    maxFieldBytes: "longest field with a typed-in length",
+    maxEncodedBytes: "longest message that a codec makes for a device",
+    maxDecodedChars: "longest JSON that a script makes of a message, in characters",
+    scriptThreads: "threads in which scripts run; the first one starts with the first script",
+    scriptTimeMs: "time limit of one call of a script",
+    scriptMemoryBytes: "memory that a script may use",
+    scriptStackBytes: "stack that a script may use",
+    scriptsPerThread: "scripts that a thread keeps ready to run",
+    maxBatchCalls: "calls of one script handed to a thread at once",
+    batchTimeMs: "how long a thread works on them before another script gets its turn",
+    maxWaitingCalls: "calls of one product that may wait for its script; more fail with codec_busy",
+    maxWaitingBytes: "bytes of all calls that may wait",
+    suspendAfter: "calls in a row that hit the time or memory limit, after which a script rests",
+    suspendMs: "how long it rests",
+    hangGraceMs: "a thread that has not come back so long after the time limit is replaced",
+    threadStartMs: "how long the start of a thread may take",
+    threadRestartMs: "pause after a start that failed",
+  }),
   query: group(
     { ...HISTORY_DEFAULTS, maxBodyBytes: BODY_LIMITS.maxBytes, maxBodyDepth: BODY_LIMITS.maxDepth, ...DEVICE_QUERIES },
     {

@@ -1,6 +1,7 @@
 import { createMqttListener } from "../access/mqtt";
 import type { ApplicationEvents } from "../capabilities/applications/application";
 import { openApplications } from "../capabilities/applications/open-applications";
+import { openCodecs } from "../capabilities/codecs/open-codecs";
 import type { CommandEvents } from "../capabilities/commands/command";
 import { createCommandService } from "../capabilities/commands/command-service";
 import { startCommandUpkeep } from "../capabilities/commands/command-upkeep";
@@ -176,12 +177,17 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const shadow = reportedShadow(telemetryReads);
   const seen = lastSeen(telemetryReads, ingest.seenInMemory);
 
+  const codecs = openCodecs({
+    ...{ db: registry, transactor, products, productEvents, clock, log, metrics, settings: settings.codecs },
+  });
+  opened.defer(() => codecs.stop()); // after the doors, whose messages still pass it
+
   // The way to the devices
   const tls = await loadServerTls({ folder: paths.tls, clock, log, ...tlsSources(config) });
   const mqttsAddress = listenAddress(config["mqtts.listen"]);
   const mqtt = createMqttListener({
     ...{ devices, deviceEvents, ingest, commands, trace: traces, registry, telemetry: telemetryReads, transactor },
-    ...{ clock, log, metrics, settings: settings.mqtt },
+    ...{ clock, log, metrics, codecs: codecs.codecs, settings: settings.mqtt },
     mqtt: listenAddress(config["mqtt.listen"]),
     mqtts: mqttsAddress && { ...mqttsAddress, cert: tls.cert, key: tls.key },
   });
@@ -232,6 +238,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
       ...{ sessions: operators, applications, signingSecrets, products, devices, history, shadow, commands, traces },
       ...{
         desired: desiredShadow.desired,
+        codecs: codecs.service,
         lastSeen: seen,
         pushLog: push.log,
         pushCertificates,
