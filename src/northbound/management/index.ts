@@ -7,6 +7,7 @@ import { codeOf, refuseMethod, renderProblem } from "../http/problem";
 import type { FrontEnv, RequestEnv } from "../http/request-env";
 import { applicationRoutes } from "./application-routes";
 import { authenticate } from "./authenticate";
+import { codecRoutes } from "./codec-routes";
 import { deviceDataRoutes } from "./device-data-routes";
 import { deviceRoutes } from "./device-routes";
 import { diagnosisRoutes } from "./diagnosis-routes";
@@ -22,6 +23,7 @@ import { traceRoutes } from "./trace-routes";
 
 export type ManagementPorts = { readonly sessions: ManagementSessions } & Parameters<typeof applicationRoutes>[0] &
   Parameters<typeof productRoutes>[0] &
+  Parameters<typeof codecRoutes>[0] &
   Parameters<typeof deviceRoutes>[0] &
   Parameters<typeof deviceDataRoutes>[0] &
   Parameters<typeof traceRoutes>[0] &
@@ -40,6 +42,7 @@ export function managementApi(ports: ManagementPorts, limits: JsonLimits = JSON_
     sessionRoutes(ports),
     applicationRoutes(ports),
     productRoutes(ports),
+    codecRoutes(ports),
     deviceRoutes(ports),
     deviceDataRoutes(ports),
     traceRoutes(ports),

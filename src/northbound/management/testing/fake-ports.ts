@@ -1,5 +1,6 @@
 import type { AppId, Application } from "../../../capabilities/applications/application";
 import type { PushCertificate } from "../../../capabilities/applications/push-certificate";
+import type { StoredCodec } from "../../../capabilities/codecs/codec-repository";
 import type { Command, CommandId } from "../../../capabilities/commands/command";
 import type { Device, DeviceId } from "../../../capabilities/devices/device";
 import type { DiagnosisTask, TaskId } from "../../../capabilities/diagnosis/task";
@@ -157,6 +158,12 @@ export const diagnosisTask: DiagnosisTask = {
   sentAt: AT,
   endedAt: AT,
   logBytes: 3,
+export const codec: StoredCodec = {
+  productNo: 3,
+  definition: { kind: "script", source: "function decode() {} function encode() {}" },
+  revision: 2,
+  createdAt: AT,
+  modifiedAt: AT,
 };
 
 type Call = [method: string, ...args: unknown[]];
@@ -237,6 +244,31 @@ function fakePorts(record: (...call: Call) => void): ManagementPorts {
       },
       async delete(id) {
         record("delete", known(id, product, "PRODUCT_NOT_FOUND").id);
+      },
+    },
+    codecs: {
+      async set(id, definition) {
+        record("set", known(id, product, "PRODUCT_NOT_FOUND").id, definition);
+        if (definition.kind === "script" && definition.source.includes("bad"))
+          throw new DomainError("CODEC_INVALID", { reason: "SyntaxError: no", line: 3, column: 7 });
+        if (definition.kind === "messages" && definition.messages.length === 0)
+          throw new DomainError("CODEC_INVALID", { issues: [{ path: "messages", reason: "there is no message" }] });
+        return { ...codec, definition };
+      },
+      get: (id) => {
+        known(id, product, "PRODUCT_NOT_FOUND");
+        return codec;
+      },
+      async remove(id) {
+        record("remove", known(id, product, "PRODUCT_NOT_FOUND").id);
+      },
+      async tryOut(id, input, definition) {
+        record("tryOut", known(id, product, "PRODUCT_NOT_FOUND").id, input, definition);
+        return {
+          steps: { kind: "script", passed: { payload: [1], topic: "" }, outcome: { kind: "returned", text: "{}" } },
+          result: { kind: "failed", reason: "script_error", detail: "no message" },
+          misfits: [],
+        };
       },
     },
     devices: {
