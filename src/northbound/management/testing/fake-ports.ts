@@ -158,6 +158,8 @@ export const diagnosisTask: DiagnosisTask = {
   sentAt: AT,
   endedAt: AT,
   logBytes: 3,
+};
+
 export const codec: StoredCodec = {
   productNo: 3,
   definition: { kind: "script", source: "function decode() {} function encode() {}" },
