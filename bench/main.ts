@@ -4,6 +4,7 @@ import { cpus, loadavg, totalmem } from "node:os";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { type Bench, NOTHING_PREPARED } from "./bench";
+import { dtls } from "./dtls";
 import { idle } from "./idle";
 import { ingest } from "./ingest";
 import { purge } from "./purge-under-load";
@@ -15,7 +16,7 @@ import { steady } from "./steady";
 import { hasMosquitto } from "./support/mosquitto";
 import { describeProgram, programUnderTest } from "./support/server";
 
-const BENCHES: readonly Bench[] = [ingest, steady, idle, push, register, startup, purge];
+const BENCHES: readonly Bench[] = [ingest, steady, idle, push, register, startup, purge, dtls];
 /** Load average before the first bench from which on something else is at work. */
 const BUSY = 0.5;
 const { values: options, positionals } = readArguments();

@@ -119,14 +119,12 @@ export class ServerConnection {
   }
 
   /**
-   * Gives up what can be made again: the cipher objects, most of an open connection's memory, and the last flight. For
-   * devices that sleep; the next record makes the objects anew.
+   * Gives up what can be made again: the cipher objects, nearly all of an open connection's memory. For devices that
+   * sleep; the next record makes the objects anew. The last flight stays, as its client may still ask for it.
    */
   rest(): void {
-    if (this.#state.at !== "open") return;
     this.#reader = undefined;
     this.#writer = undefined;
-    this.#state = { ...this.#state, flight: [] };
   }
 
   /** MalformedError: drop the record and count it; the connection goes on. */
