@@ -83,6 +83,7 @@ export function createAcceptance(options: AcceptanceOptions) {
     const earlier = handshakes.byAddress(key);
     if (earlier && isSame(earlier.random, hello.random)) return take(earlier, record);
     if (earlier?.isStoring) return "not_stored_yet"; // the client has started anew; it will ask again
+    if (sessions.isFull()) return "overloaded";
     if (!throttle.admit(address)) return "handshake_rate";
     if (earlier) finish(earlier, "restarted");
     const surplus = handshakes.surplus();

@@ -137,8 +137,9 @@ describe("pskLookUp", () => {
     const lookUp = pskLookUp(
       {
         findByNodeId(nodeId) {
-          calls.push("find");
-          return devices.get(nodeId) as never;
+          const found = devices.get(nodeId);
+          calls.push(found ? "hit" : "miss");
+          return (found && { ...found, nodeId }) as never;
         },
         pskOf(no) {
           calls.push("psk");
@@ -164,12 +165,22 @@ describe("pskLookUp", () => {
   });
 
   test("does the same for everybody", () => {
-    const work = ["861234500000017", "plain", "nobody", ""].map((identity) => {
-      const { lookUp, calls } = watched();
+    const { lookUp, calls } = watched();
+    const work = (identity: string) => {
+      calls.length = 0;
       lookUp(identity);
-      return calls;
-    });
-    for (const calls of work) expect(calls).toEqual(["find", "find", "psk", "unseal"]);
+      return [...calls].sort();
+    };
+    work("861234500000017"); // from the first device on there is somebody to look up instead
+    for (const identity of ["861234500000017", "861234500000018", "plain", "nobody", ""]) {
+      expect(work(identity)).toEqual(["hit", "miss", "miss", "psk", "unseal"]);
+    }
+  });
+
+  test("unseals something also before it has seen anybody", () => {
+    const { lookUp, calls } = watched();
+    lookUp("nobody");
+    expect(calls).toContain("unseal");
   });
 });
 

@@ -116,6 +116,15 @@ export function sessionRepository(registry: Database, telemetry: Database) {
 }
 export type SessionRepository = ReturnType<typeof sessionRepository>;
 
+/**
+ * For data that comes from a backup: record numbers went on after it was made, and must not be used again, nor may what was
+ * acknowledged since be played again. The devices open new sessions. Also for files from before there were any.
+ */
+export function forgetStoredSessions(registry: Database): void {
+  const table = registry.query("SELECT 1 FROM sqlite_master WHERE name = 'dtls_session'").get();
+  if (table !== null) registry.run("DELETE FROM dtls_session");
+}
+
 const GENERATION_EPOCH_MS = Date.UTC(2026, 0, 1);
 
 /** Row of `telemetry.db`, enclosed in the transaction of what is acknowledged. Numbers of sessions only grow. */

@@ -65,15 +65,26 @@ export function createSessions(options: SessionsOptions) {
   /** Record numbers can be given out: this process has its generation, and has not said goodbye. */
   let isRunning = false;
 
-  const ofNo = (no: number): Session | undefined => inMemory.get(no) ?? load(no);
+  const ofNo = (no: number): Session | undefined => inMemory.get(no) ?? tryToLoad(no);
   const peerParts: PeerSessions = { ofNo, send };
+  /** More come than can be written away. */
+  const isFull = () => inMemory.size >= 2 * settings.maxSessionsInMemory;
 
-  function load(no: number): Session | undefined {
+  function tryToLoad(no: number): Session | undefined {
     if (!isRunning) return undefined;
-    if (inMemory.size >= 2 * settings.maxSessionsInMemory) {
+    if (isFull()) {
       options.counters().drop("overloaded");
       return undefined;
     }
+    try {
+      return load(no);
+    } catch (error) {
+      log.error("dtls_session_not_read", { sessionNo: no, error }); // a peer's send must not throw
+      return undefined;
+    }
+  }
+
+  function load(no: number): Session | undefined {
     const row = repository.find(no);
     if (row?.address === undefined || row.port === undefined) return undefined;
     const secrets = unseal(row);
@@ -225,6 +236,7 @@ export function createSessions(options: SessionsOptions) {
     routes,
     ofNo,
     inMemory,
+    isFull,
     get generation() {
       return generation;
     },
