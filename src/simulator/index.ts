@@ -1,16 +1,25 @@
+export { FleetUsageError } from "./arguments";
 export { DeviceListError } from "./device-list";
 export { commandTopic, type DeviceCredentials, dataTopic, deviceLogin } from "./device-login";
 export {
   FLEET_USAGE,
   type FleetArguments,
-  FleetUsageError,
   parseFleetArguments,
   prepareFleet,
 } from "./fleet-arguments";
 export { createHistogram, type Histogram } from "./histogram";
+export { LWM2M_USAGE, type Lwm2mArguments, parseLwm2mArguments, prepareLwm2mFleet } from "./lwm2m-arguments";
+export { type Lwm2mDevice, type Lwm2mDeviceSettings, startLwm2mDevice } from "./lwm2m-device";
+export { type Lwm2mFleetOptions, type Lwm2mFleetResult, runLwm2mFleet } from "./lwm2m-fleet";
 export { type CommandAnswer, type DeviceCommand, type MqttClient, startMqttClient } from "./mqtt-client";
 export type { Address } from "./mqtt-connection";
 export { type MqttDevice, startMqttDevice } from "./mqtt-device";
 export { type FleetOptions, type FleetResult, runMqttFleet } from "./mqtt-fleet";
-export { type ApiAccess, RegistrationError, registerDevices } from "./register-devices";
+export {
+  type ApiAccess,
+  type NbCredentials,
+  RegistrationError,
+  registerDevices,
+  registerNbDevices,
+} from "./register-devices";
 export { DEFAULT_PAYLOAD } from "./report-template";

@@ -424,7 +424,7 @@ export function startLwm2mDevice(parts: Parts) {
         local = { ...local, port: ANY_PORT };
         if (isStopped) return;
         addressChanged();
-        if (wasAwake) await wake();
+        if (wasAwake) await wake().catch(() => {}); // the next report tries again, and tells
       }),
     /** De-registers where that can be done, and closes the session; `quietly` as if the battery had been taken out. */
     async stop(how: "politely" | "quietly" = "politely"): Promise<void> {
