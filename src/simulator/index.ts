@@ -1,4 +1,5 @@
 export { FleetUsageError } from "./arguments";
+export { CoapLoadError, type CoapLoadOptions, type CoapLoadResult, runCoapLoad } from "./coap-load";
 export { DeviceListError } from "./device-list";
 export { commandTopic, type DeviceCredentials, dataTopic, deviceLogin } from "./device-login";
 export {
@@ -7,6 +8,8 @@ export {
   parseFleetArguments,
   prepareFleet,
 } from "./fleet-arguments";
+export { type HandshakeLoadOptions, type HandshakeLoadResult, runHandshakeLoad } from "./handshake-load";
+export { type AnswerRule, compileAnswer, compileReport, type ReportTemplate, TemplateError } from "./hex-template";
 export { createHistogram, type Histogram } from "./histogram";
 export { LWM2M_USAGE, type Lwm2mArguments, parseLwm2mArguments, prepareLwm2mFleet } from "./lwm2m-arguments";
 export { type Lwm2mDevice, type Lwm2mDeviceSettings, startLwm2mDevice } from "./lwm2m-device";
@@ -23,3 +26,5 @@ export {
   registerNbDevices,
 } from "./register-devices";
 export { DEFAULT_PAYLOAD } from "./report-template";
+export { SECURE_SETTINGS, type SecureSettings } from "./secure-channel";
+export { udpNetwork } from "./udp-network";
