@@ -29,7 +29,7 @@ export type SleepingResult = {
   readonly reasons: readonly string[];
 };
 
-const AWAKE_MS = 200;
+const AWAKE_MS = 1_000;
 const { server, devices, payload, atATime } = JSON.parse(readFileSync(process.argv[2] ?? "", "utf8")) as Sleeping;
 const network = udpNetwork(server);
 const report = compileReport(payload);

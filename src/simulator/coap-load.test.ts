@@ -4,6 +4,7 @@ import { CIPHER_SUITES } from "../wire/dtls";
 import { CoapLoadError, type CoapLoadOptions, runCoapLoad } from "./coap-load";
 import { runHandshakeLoad } from "./handshake-load";
 import { SECURE_SETTINGS } from "./secure-channel";
+import { serveDatagrams } from "./testing/serve-datagrams";
 import { type StubPlatform, stubPlatform } from "./testing/stub-nb-platform";
 import { udpNetwork } from "./udp-network";
 
@@ -21,21 +22,10 @@ const LOAD: Omit<CoapLoadOptions, "network"> = {
   connecting: 4,
 };
 
-let socket: Awaited<ReturnType<typeof serve>>;
+let socket: Awaited<ReturnType<typeof serveDatagrams>>;
 let stub: StubPlatform;
-const serve = (echoes = false) =>
-  Bun.udpSocket({
-    hostname: "127.0.0.1",
-    socket: {
-      data(own, datagram, port, address) {
-        if (echoes) own.send(datagram, port, address);
-        else stub.receive(`${address}:${port}`, datagram, (bytes) => void own.send(bytes, port, address));
-      },
-      error() {},
-    },
-  });
 beforeEach(async () => {
-  socket = await serve();
+  socket = await serveDatagrams((...received) => stub.receive(...received));
 });
 afterEach(() => socket.close());
 const network = () => udpNetwork({ host: "127.0.0.1", port: socket.port });
@@ -82,7 +72,7 @@ test("a device that is not let in ends the load with its reason", async () => {
 
 test("against a bare echo", async () => {
   socket.close();
-  socket = await serve(true);
+  socket = await serveDatagrams((_address, datagram, answer) => answer(datagram));
   const send = { kind: "echo", payload: new Uint8Array(6) } as const;
   const result = await runCoapLoad({ ...LOAD, network: network(), send }, systemClock);
   expect(result.acknowledged).toBeGreaterThan(100);

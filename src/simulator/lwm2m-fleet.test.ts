@@ -7,6 +7,7 @@ import { FleetUsageError } from "./arguments";
 import { DeviceListError } from "./device-list";
 import { parseLwm2mArguments, prepareLwm2mFleet } from "./lwm2m-arguments";
 import { type Lwm2mFleetOptions, type Lwm2mFleetResult, runLwm2mFleet } from "./lwm2m-fleet";
+import { serveDatagrams } from "./testing/serve-datagrams";
 import { type StubPlatform, stubPlatform } from "./testing/stub-nb-platform";
 
 const noFile = () => Promise.reject(new Error("no file"));
@@ -122,20 +123,10 @@ describe("in memory, with manual time", () => {
 });
 
 describe("over real sockets", () => {
-  let socket: Awaited<ReturnType<typeof serve>>;
+  let socket: Awaited<ReturnType<typeof serveDatagrams>>;
   const stub = stubPlatform({ clock: systemClock, random: Math.random });
-  const serve = () =>
-    Bun.udpSocket({
-      hostname: "127.0.0.1",
-      socket: {
-        data(own, datagram, port, address) {
-          stub.receive(`${address}:${port}`, datagram, (bytes) => void own.send(bytes, port, address));
-        },
-        error() {},
-      },
-    });
   beforeEach(async () => {
-    socket = await serve();
+    socket = await serveDatagrams(stub.receive);
   });
   afterEach(() => socket.close());
 
