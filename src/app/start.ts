@@ -4,14 +4,23 @@ import { openApplications } from "../capabilities/applications/open-applications
 import type { CommandEvents } from "../capabilities/commands/command";
 import { createCommandService } from "../capabilities/commands/command-service";
 import { startCommandUpkeep } from "../capabilities/commands/command-upkeep";
-import type { DeviceEvents } from "../capabilities/devices/device";
-import type { DeviceLink } from "../capabilities/devices/device-link";
+import type { ContactEvents, DeviceEvents } from "../capabilities/devices/device";
+import type { DeviceLink, SleepingDeviceLink } from "../capabilities/devices/device-link";
 import { openDevices } from "../capabilities/devices/open-devices";
+import { createDiagnosis } from "../capabilities/diagnosis/diagnosis-service";
+import { startDiagnosisUpkeep } from "../capabilities/diagnosis/diagnosis-upkeep";
 import type { ProductEvents } from "../capabilities/products/product";
 import { productService } from "../capabilities/products/product-service";
+import { openResources } from "../capabilities/resources/open-resources";
+import type { ResourceLink } from "../capabilities/resources/resource-link";
+import { DELETE_RESOURCE_VALUES_OF_DEVICE } from "../capabilities/resources/value-repository";
+import type { ShadowEvents } from "../capabilities/shadow/desired";
+import { createDesiredShadow } from "../capabilities/shadow/desired-shadow";
 import { reportedShadow } from "../capabilities/shadow/reported-shadow";
+import { startShadowUpkeep } from "../capabilities/shadow/shadow-upkeep";
 import { httpCallbackClient } from "../capabilities/subscriptions/http-callback-client";
 import { notifyOfCommands } from "../capabilities/subscriptions/notify-of-commands";
+import { notifyOfShadow } from "../capabilities/subscriptions/notify-of-shadow";
 import { openPush } from "../capabilities/subscriptions/push";
 import { createHistory } from "../capabilities/telemetry/history";
 import { createIngest } from "../capabilities/telemetry/ingest";
@@ -85,8 +94,12 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const applicationEvents = eventBus<ApplicationEvents>();
   const productEvents = eventBus<ProductEvents>();
   const deviceEvents = eventBus<DeviceEvents>();
+  const contactEvents = eventBus<ContactEvents>();
   const commandEvents = eventBus<CommandEvents>();
+  const shadowEvents = eventBus<ShadowEvents>();
   const links: DeviceLink[] = [];
+  const sleepingLinks: SleepingDeviceLink[] = [];
+  const resourceLinks: ResourceLink[] = [];
 
   const { applications, tokens, operators, pushCertificates, signingSecrets } = openApplications({
     ...{ db: registry, transactor, events: applicationEvents, secrets, clock },
@@ -104,7 +117,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
       topics: settings.products,
     },
   });
-  const { devices, hasDevices, startExpiry } = openDevices({
+  const { devices, hasDevices, startExpiry, startSilenceSweep } = openDevices({
     ...{ db: registry, transactor, applications, products, events: deviceEvents, applicationEvents, productEvents },
     ...{ sealer: secrets.sealer, ids, clock, log, settings: settings.devices },
     disconnect: (deviceNo, reason) => {
@@ -117,8 +130,24 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   opened.defer(() => traces.stop());
 
   const commands = createCommandService({
-    ...{ db: registry, transactor, devices, deviceEvents, products, links, events: commandEvents },
-    ...{ clock, ids, log, metrics, trace: traces, settings: settings.commands },
+    ...{ db: registry, transactor, devices, deviceEvents, contactEvents, products, events: commandEvents },
+    ...{ links, sleepingLinks, clock, ids, log, metrics, trace: traces, settings: settings.commands },
+    lastSeen: { of: (deviceNo) => seen.of(deviceNo) },
+  });
+  opened.defer(() => commands.stop());
+
+  const desiredShadow = createDesiredShadow({
+    ...{ db: registry, transactor, devices, deviceEvents, contactEvents, products, resourceLinks, sleepingLinks },
+    ...{ events: shadowEvents, clock, log, metrics, trace: traces, settings: settings.shadow },
+  });
+  const resources = openResources({
+    ...{ links: resourceLinks, devices, deviceEvents, contacts: contactEvents, db: registry, transactor },
+    ...{ reads: telemetryReads, writer, clock, log, metrics, trace: traces, settings: settings.resources },
+  });
+  opened.defer(() => resources.stop()); // again: with the values that came while the doors were closed
+  const diagnosis = createDiagnosis({
+    ...{ db: registry, transactor, devices, deviceEvents, products, links: resourceLinks, contacts: contactEvents },
+    ...{ clock, ids, log, metrics, trace: traces, settings: settings.diagnosis },
   });
 
   const push = await openPush({
@@ -132,6 +161,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     events: { applications: applicationEvents, products: productEvents, devices: deviceEvents },
   });
   notifyOfCommands(commandEvents, push.notify);
+  notifyOfShadow(shadowEvents, push.notify);
   push.subscriptionEvents.on("subscriptionDeleted", ({ subscription, hostPort, lastOfHost }) => {
     if (lastOfHost) pushCertificates.unbind(subscription.ownerAppNo, hostPort);
   });
@@ -162,14 +192,20 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   devices.recover();
   watch(push.start());
   watch(startExpiry());
+  watch(startSilenceSweep(seen.ofMany));
+  watch(startShadowUpkeep({ shadow: desiredShadow, clock, log, settings: settings.shadow }));
   watch(startCommandUpkeep({ commands, clock, log, settings: settings.commands }));
+  watch(startDiagnosisUpkeep({ diagnosis, clock, log, settings: settings.diagnosis }));
   watch(startMovingRecents({ recents, writer, clock, log, metrics, settings: settings.history }));
   watch(
     startPurge({
       ...{ writer, clock, log, metrics, settings: settings.history },
       tasks: [
         historyPurge({ reads: telemetryReads, clock, overrides: devices, recents, settings: settings.history }),
-        deletedDevicesPurge({ reads: telemetryReads, devices, recents, alsoDelete: [DELETE_TRACES_OF_DEVICE] }),
+        deletedDevicesPurge({
+          ...{ reads: telemetryReads, devices, recents },
+          alsoDelete: [DELETE_TRACES_OF_DEVICE, DELETE_RESOURCE_VALUES_OF_DEVICE],
+        }),
         tracePurge({ reads: telemetryReads, clock, settings: settings.trace }),
       ],
     }),
@@ -177,13 +213,15 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
 
   // Doors
   const { generatedPassword } = await operators.ensureAdmin(config["admin.password"]);
-  const doors = [mqtt.stop];
+  const doors = [mqtt.stop, resources.stop]; // requests that wait for devices must not hold up the end
   opened.defer(async () => void (await Promise.all(doors.map((stop) => stop())))); // at once: each has its grace time
   const mqttAddresses = await mqtt.listen();
+  await commands.resume();
   const http = listenHttp({
     ...{ config, clock, ids, log, metrics, tls, storage },
     vendor: oceanConnect({
       ...{ tokens, applications, products, devices, commands, history, shadow },
+      desired: desiredShadow.desired,
       subscriptions: push.subscriptions,
       settings: {
         ...settings.query,
@@ -192,7 +230,14 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     }),
     management: managementApi({
       ...{ sessions: operators, applications, signingSecrets, products, devices, history, shadow, commands, traces },
-      ...{ lastSeen: seen, pushLog: push.log, pushCertificates, subscriptions: push.subscriptions },
+      ...{
+        desired: desiredShadow.desired,
+        lastSeen: seen,
+        pushLog: push.log,
+        pushCertificates,
+        subscriptions: push.subscriptions,
+      },
+      ...{ resources, diagnosis },
     }),
   });
   doors.push(http.stop);

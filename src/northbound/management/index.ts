@@ -9,11 +9,13 @@ import { applicationRoutes } from "./application-routes";
 import { authenticate } from "./authenticate";
 import { deviceDataRoutes } from "./device-data-routes";
 import { deviceRoutes } from "./device-routes";
+import { diagnosisRoutes } from "./diagnosis-routes";
 import { laterRoutes } from "./later-routes";
 import { productRoutes } from "./product-routes";
 import { pushCertificateRoutes } from "./push-certificate-routes";
 import { pushRoutes } from "./push-routes";
 import { JSON_LIMITS, type JsonLimits, readJsonBodies } from "./read-json-bodies";
+import { resourceRoutes } from "./resource-routes";
 import { sessionRoutes } from "./session-routes";
 import { subscriptionRoutes } from "./subscription-routes";
 import { traceRoutes } from "./trace-routes";
@@ -23,6 +25,8 @@ export type ManagementPorts = { readonly sessions: ManagementSessions } & Parame
   Parameters<typeof deviceRoutes>[0] &
   Parameters<typeof deviceDataRoutes>[0] &
   Parameters<typeof traceRoutes>[0] &
+  Parameters<typeof resourceRoutes>[0] &
+  Parameters<typeof diagnosisRoutes>[0] &
   Parameters<typeof pushRoutes>[0] &
   Parameters<typeof pushCertificateRoutes>[0] &
   Parameters<typeof subscriptionRoutes>[0];
@@ -39,6 +43,8 @@ export function managementApi(ports: ManagementPorts, limits: JsonLimits = JSON_
     deviceRoutes(ports),
     deviceDataRoutes(ports),
     traceRoutes(ports),
+    resourceRoutes(ports),
+    diagnosisRoutes(ports),
     pushRoutes(ports),
     pushCertificateRoutes(ports),
     subscriptionRoutes(ports),

@@ -24,6 +24,7 @@ export {
   type ConnectionOutput,
   type ConnectionSettings,
   type ConnectionSnapshot,
+  type RecordFate,
   ServerConnection,
 } from "./server-connection";
 export { step } from "./server-handshake";

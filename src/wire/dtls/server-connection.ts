@@ -37,6 +37,12 @@ export type ConnectionSnapshot = {
 };
 
 /**
+ * What a record turned out to be: `plain` is of epoch 0 and proves nothing; `foreign` has another epoch or connection id,
+ * or came before the keys; `unreadable` was not sealed with them.
+ */
+export type RecordFate = "plain" | "foreign" | "replayed" | "unreadable" | "authentic";
+
+/**
  * One client, from its hello with the right cookie on: records in, records out, the handshake machine in the middle.
  * No socket, no clock: the owner sends what comes out as `datagram`, and calls `noReply` when a started timer ends.
  * Hellos without the right cookie (see `screenHello`), also of a client that has lost its session, never come here.
@@ -52,6 +58,7 @@ export class ServerConnection {
   readonly #next: [plain: number, sealed: number];
   readonly #messages: HandshakeReassembler;
   #facts: HelloFacts | undefined;
+  #fate: RecordFate = "plain";
   readonly #settings: ConnectionSettings;
   readonly #pskOf: (identity: Uint8Array) => Uint8Array;
 
@@ -92,6 +99,16 @@ export class ServerConnection {
     return this.#window.top;
   }
 
+  /** Of the record that `receive` was given last. */
+  get lastFate(): RecordFate {
+    return this.#fate;
+  }
+
+  /** Of the next record to be sealed: what an owner must have on disk, or have moved beyond, before it goes out. */
+  get nextSequence(): number {
+    return this.#next[1];
+  }
+
   /** Undefined unless it is open. */
   snapshot(): ConnectionSnapshot | undefined {
     if (this.#state.at !== "open") return undefined;
@@ -112,6 +129,7 @@ export class ServerConnection {
   /** MalformedError: drop the record and count it; the connection goes on. */
   receive(record: DtlsRecord): ConnectionOutput[] {
     const outputs: ConnectionOutput[] = [];
+    this.#fate = record.epoch === 0 ? "plain" : "foreign";
     if (record.epoch === 0) {
       if (record.type === CONTENT_TYPE.handshake) this.#takeHandshake(record.fragment, 0, outputs);
       if (record.type === CONTENT_TYPE.alert) {
@@ -121,9 +139,13 @@ export class ServerConnection {
     }
     const session = this.#session;
     if (record.epoch !== 1 || session === undefined || !hasId(record, session.ownConnectionId)) return outputs;
-    if (isReplay(this.#window, record.sequence)) return outputs;
+    if (isReplay(this.#window, record.sequence)) {
+      this.#fate = "replayed";
+      return outputs;
+    }
     this.#reader ??= protection(session, "client");
     const opened = this.#reader.open(record);
+    this.#fate = opened === undefined ? "unreadable" : "authentic";
     if (opened === undefined) {
       this.#step({ type: "unreadable" }, outputs);
       return outputs;

@@ -158,6 +158,8 @@ const toLive = ({ no, deviceId, nodeId, gatewayNo, topics = [] }: StubDevice): L
   gatewayId: deviceId as DeviceId,
   product: { product: { topics } } as unknown as CompiledProduct,
   muted: false,
+  isSecure: false,
+  needsContact: false,
   storeHistory: true,
   pushEnabled: true,
   deleted: false,

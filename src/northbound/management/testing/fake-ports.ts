@@ -2,6 +2,7 @@ import type { AppId, Application } from "../../../capabilities/applications/appl
 import type { PushCertificate } from "../../../capabilities/applications/push-certificate";
 import type { Command, CommandId } from "../../../capabilities/commands/command";
 import type { Device, DeviceId } from "../../../capabilities/devices/device";
+import type { DiagnosisTask, TaskId } from "../../../capabilities/diagnosis/task";
 import type { Product, ProductId } from "../../../capabilities/products/product";
 import type { PushTargetView } from "../../../capabilities/subscriptions/push-log";
 import type { Subscription, SubscriptionId } from "../../../capabilities/subscriptions/subscription";
@@ -83,6 +84,7 @@ export const command: Command = {
   deviceNo: 11,
   deviceId: device.id,
   origin: "signal",
+  dispatch: "connected",
   serviceId: "Climate",
   serviceType: "Climate",
   method: "SET",
@@ -135,6 +137,23 @@ export const subscription: Subscription = {
   callbackUrl: "http://receiver:9000/x",
   channel: "HTTP",
   createdAt: AT,
+};
+
+export const diagnosisTask: DiagnosisTask = {
+  no: 1,
+  id: "d1" as TaskId,
+  deviceNo: 11,
+  deviceId: device.id,
+  kind: "collectLog",
+  state: "Success",
+  sent: false,
+  reason: undefined,
+  detail: undefined,
+  createdAt: AT,
+  processingAt: AT,
+  sentAt: AT,
+  endedAt: AT,
+  logBytes: 3,
 };
 
 type Call = [method: string, ...args: unknown[]];
@@ -252,6 +271,31 @@ function fakePorts(record: (...call: Call) => void): ManagementPorts {
         { serviceId: "Climate", reported: { temperature: 21 }, eventTimeMs: AT, olderTimesMs: { battery: AT } },
       ],
     },
+    desired: {
+      async want(it, services) {
+        record("want", it.id, services);
+        if (services[0]?.serviceId === "Nothing") throw new DomainError("SERVICE_NOT_FOUND", { serviceId: "Nothing" });
+      },
+      of: () => [
+        {
+          serviceId: "Climate",
+          properties: {
+            target: { value: 20, setAtMs: AT, delivery: { state: "sending", tries: 2 } },
+            mode: { value: "ECO", setAtMs: AT, delivery: { state: "failed", atMs: AT, reason: "4.05" } },
+          },
+          setAtMs: AT,
+        },
+        {
+          serviceId: "Alarm",
+          properties: { on: { value: true, setAtMs: AT, delivery: { state: "delivered", atMs: AT } } },
+          setAtMs: AT,
+        },
+      ],
+      history(query) {
+        record("history", query);
+        return page({ deviceNo: 11, serviceId: "Climate", desired: { target: 20 }, setAtMs: AT });
+      },
+    },
     commands: {
       query(appId, filter) {
         record("query", appId, filter);
@@ -272,6 +316,81 @@ function fakePorts(record: (...call: Call) => void): ManagementPorts {
           reason: "wrong_password",
           detail: undefined,
         });
+      },
+    },
+    resources: {
+      registration: () => ({
+        endpoint: "n1",
+        style: "lwm2m",
+        version: "1.0",
+        transports: ["U"],
+        queueMode: true,
+        lifetimeS: 86_400,
+        address: "192.0.2.1:5683",
+        isSecure: false,
+        rootPath: "/",
+        objects: [{ objectId: 3, version: undefined, instanceIds: [0] }],
+        registeredAtMs: AT,
+        updatedAtMs: AT,
+        expiresAtMs: AT,
+        listening: false,
+      }),
+      tree: () =>
+        [3, 4].map((objectId) => ({
+          objectId,
+          name: objectId === 3 ? "Device" : undefined,
+          version: undefined,
+          registered: true,
+          instances: [
+            {
+              instanceId: 0,
+              registered: true,
+              resources: [
+                {
+                  ...{
+                    resourceId: 9,
+                    path: `/${objectId}/0/9`,
+                    name: "Battery Level",
+                    type: "integer",
+                    operations: "R",
+                  },
+                  ...{ units: "%", multiple: false, mandatory: false, known: true, value: { 0: 80 }, observed: true },
+                  ...{ omittedChars: undefined, lastSeenMs: AT },
+                },
+              ],
+            },
+          ],
+        })),
+      observations: () => [{ path: "/3/0/9", sinceMs: AT, state: "ended", endedReason: "4.04" }],
+      async operate(deviceNo, operation, options) {
+        record("operate", deviceNo, operation, options);
+        const { path } = operation;
+        if (path === "/asleep") throw new DomainError("DEVICE_ASLEEP", { deviceNo });
+        if (path === "/no") throw new DomainError("DEVICE_REFUSED", { path, code: "4.05", reason: "not allowed" });
+        return {
+          path,
+          value: { 9: 80 },
+          links: [{ path: "/3/0/9", version: undefined, dimension: 2, attributes: {} }],
+        };
+      },
+    },
+    diagnosis: {
+      async create(...args) {
+        record("create", ...args);
+        return { ...diagnosisTask, kind: args[1], state: "Waiting" };
+      },
+      list(filter) {
+        record("list", filter);
+        return page(diagnosisTask);
+      },
+      get: (_deviceNo, id) => known(id, diagnosisTask, "DIAGNOSIS_TASK_NOT_FOUND"),
+      log(_deviceNo, id) {
+        known(id, diagnosisTask, "DIAGNOSIS_TASK_NOT_FOUND");
+        return { content: Uint8Array.of(0x4c, 0x6f, 0x67), contentType: "text/plain; charset=utf-8" };
+      },
+      async cancel(_deviceNo, id) {
+        record("cancel", known(id, diagnosisTask, "DIAGNOSIS_TASK_NOT_FOUND").id);
+        return { ...diagnosisTask, state: "Fail", reason: "cancelled" };
       },
     },
     pushLog: {
@@ -347,7 +466,10 @@ export function startApi(overrides: Partial<ManagementPorts> = {}) {
       env,
     );
     const text = await response.text();
-    return { status: response.status, body: text === "" ? {} : JSON.parse(text), headers: response.headers };
+    const { status, headers: answered } = response;
+    // What is downloaded is no JSON.
+    if (answered.has("content-disposition")) return { status, body: { text }, headers: answered };
+    return { status, body: text === "" ? {} : JSON.parse(text), headers: answered };
   }
   return { api, ask, calls, faults, env };
 }
