@@ -76,6 +76,8 @@ const WRONG: [words: string[], says: string][] = [
   [["serve", "--nothing", "1"], "unknown key nothing"],
   [["backup"], "FILE is missing"],
   [["sim"], "usage"],
+  [["sim", "lwm2m"], "give one of --device-list, --api and --devices"],
+  [["sim", "zigbee"], "zigbee is not one of: mqtt, lwm2m"],
   [["check-config", "--config", "/nowhere/islet.toml"], "/nowhere/islet.toml"],
 ];
 test.each(WRONG)("islet %p ends with usage and exit code 2", async (words, says) => {

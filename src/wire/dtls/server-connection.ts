@@ -1,9 +1,9 @@
 import { MalformedError } from "../malformed-error";
-import { CHANGE_CIPHER_SPEC, decodeAlert, encodeAlert } from "./alert";
-import { decodeFragments, encodeFragments, HANDSHAKE_HEADER_LENGTH, HANDSHAKE_TYPE } from "./handshake";
+import { decodeAlert, encodeAlert } from "./alert";
+import { flightDatagrams } from "./flight-datagrams";
+import { decodeFragments, HANDSHAKE_TYPE } from "./handshake";
 import type {
   DtlsSession,
-  Flight,
   HandshakeEffect,
   HandshakeEvent,
   HandshakeSettings,
@@ -11,7 +11,7 @@ import type {
   ServerHandshake,
 } from "./handshake-state";
 import { HandshakeReassembler } from "./reassembly";
-import { CONTENT_TYPE, DTLS_1_2, type DtlsRecord, encodeRecord, RECORD_HEADER_LENGTH } from "./record";
+import { CONTENT_TYPE, DTLS_1_2, type DtlsRecord, encodeRecord } from "./record";
 import { createRecordProtection, type RecordProtection } from "./record-protection";
 import { accepted, EMPTY_WINDOW, isReplay, type ReplayWindow } from "./replay-window";
 import { isSameBytes } from "./same-bytes";
@@ -41,9 +41,6 @@ export type ConnectionSnapshot = {
  * or came before the keys; `unreadable` was not sealed with them.
  */
 export type RecordFate = "plain" | "foreign" | "replayed" | "unreadable" | "authentic";
-
-/** Records carry these around what the explicit nonce, tag, MAC and padding add at most. */
-const PROTECTION_OVERHEAD = 64;
 
 /**
  * One client, from its hello with the right cookie on: records in, records out, the handshake machine in the middle.
@@ -206,7 +203,9 @@ export class ServerConnection {
   #run(effect: HandshakeEffect, outputs: ConnectionOutput[]): void {
     switch (effect.type) {
       case "send":
-        for (const bytes of this.#datagrams(effect.flight)) outputs.push({ type: "datagram", bytes });
+        for (const bytes of flightDatagrams(effect.flight, this.#settings.maxDatagramBytes, this.#record.bind(this))) {
+          outputs.push({ type: "datagram", bytes });
+        }
         break;
       case "sendAlert": {
         const bytes = this.#record(CONTENT_TYPE.alert, effect.epoch, encodeAlert(effect.alert));
@@ -222,28 +221,6 @@ export class ServerConnection {
       default:
         outputs.push(effect);
     }
-  }
-
-  /** As many records to a datagram as fit, numbered anew. */
-  #datagrams(flight: Flight): Uint8Array[] {
-    const { maxDatagramBytes } = this.#settings;
-    const room = maxDatagramBytes - RECORD_HEADER_LENGTH - HANDSHAKE_HEADER_LENGTH - PROTECTION_OVERHEAD;
-    const datagrams: Uint8Array[] = [];
-    for (const item of flight) {
-      const records =
-        item.type === "changeCipherSpec"
-          ? [this.#record(CONTENT_TYPE.changeCipherSpec, 0, CHANGE_CIPHER_SPEC)]
-          : encodeFragments(item.message, room).map((part) => this.#record(CONTENT_TYPE.handshake, item.epoch, part));
-      for (const record of records) {
-        const last = datagrams.at(-1);
-        if (last && last.length + record.length <= maxDatagramBytes) {
-          datagrams[datagrams.length - 1] = Buffer.concat([last, record]);
-        } else {
-          datagrams.push(record);
-        }
-      }
-    }
-    return datagrams;
   }
 
   #record(type: number, epoch: 0 | 1, content: Uint8Array): Uint8Array {
