@@ -267,3 +267,9 @@ test("the schema is strict", () => {
     response: { default: "AAAA0000" },
   });
 });
+
+test("README.md has the worked example as it is", async () => {
+  const readme = await Bun.file(new URL("../README.md", import.meta.url)).text();
+  const example = /```json\n([\s\S]*?)```/.exec(readme)?.[1] ?? "";
+  expect(JSON.parse(example)).toEqual(smokeMessages() as never);
+});

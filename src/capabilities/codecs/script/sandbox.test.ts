@@ -149,7 +149,8 @@ test("what is thrown is told with its line", async () => {
   const { decode } = await open("function decode(p) {\n  return p.none.such;\n}\nfunction encode() {}");
   expect(decode()).toMatchObject({ reason: "script_error", line: 2, message: expect.stringContaining("TypeError") });
   expect(await evaluate("throw { a: 1 }")).toMatchObject({ message: '{"a":1}' });
-  expect(await evaluate("throw null")).toMatchObject({ message: "null" });
+  expect(await evaluate("throw null")).toMatchObject({ kind: "threw" });
+  expect(await evaluate("throw 0")).toMatchObject({ reason: "script_error", message: "0" });
   expect(await evaluate("throw new Error('x'.repeat(1e5))")).toMatchObject({ message: expect.stringMatching(/x…$/) });
 });
 
@@ -185,6 +186,9 @@ describe("limits", () => {
   });
   test.each([
     "var a = []; for (;;) a.push('x'.repeat(1000) + a.length)",
+    "var a = []; for (;;) a = [a]",
+    "var m = new Map(); for (var i = 0; ; i++) m.set(i, { i: i })",
+    "var p = Promise.resolve(); for (;;) p = p.then(function () {})",
     "'x'.repeat(1e9)",
     "new Uint8Array(1e9)",
     "new ArrayBuffer(9e6)",
@@ -241,6 +245,15 @@ describe("every call starts with fresh state", () => {
     );
     decode("01");
     expect(decode("00")).toEqual({ kind: "returned", text: "[1]" });
+  });
+  test("the time of one call is not the time of the next", async () => {
+    const { sandbox, decode } = await open("function decode() { return [1] } function encode() {}", { timeMs: 100 });
+    decode();
+    await Bun.sleep(200); // its time is over now
+    const bytes = new Uint8Array(1_000_000); // enough turns of loops inside QuickJS for a look at the clock
+    for (let round = 0; round < 20; round++)
+      expect(sandbox.call({ kind: "decode", bytes, topic: "x".repeat(200_000) }).kind).toBeString();
+    expect(sandbox.isBroken).toBe(false);
   });
   test("many calls leave nothing behind in memory", async () => {
     const { decode } = await open(

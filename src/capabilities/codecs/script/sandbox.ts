@@ -43,6 +43,10 @@ export async function loadQuickJs(clock: Pick<Clock, "monotonic">): Promise<Sand
         watch.isOver = false;
         watch.deadline = clock.monotonic() + limits.timeMs;
       };
+      /** What we do around a call is not the script's: a tick then must not find a time that is long over. */
+      const end = () => {
+        watch.deadline = Number.POSITIVE_INFINITY;
+      };
       const tick = () => {
         if (clock.monotonic() < watch.deadline + TICK_GRACE_MS) return;
         watch.isOver = true;
@@ -61,7 +65,7 @@ export async function loadQuickJs(clock: Pick<Clock, "monotonic">): Promise<Sand
         return watch.isOver;
       });
       const context = runtime.newContext();
-      return openScript({ context, memory, source, limits, begin, watch });
+      return openScript({ context, memory, source, limits, begin, end, watch });
     },
   };
 }
@@ -121,10 +125,11 @@ type Parts = {
   source: string;
   limits: ScriptLimits;
   begin: () => void;
+  end: () => void;
   watch: { readonly isOver: boolean };
 };
 
-function openScript({ context, memory, source, limits, begin, watch }: Parts): Sandbox {
+function openScript({ context, memory, source, limits, begin, end, watch }: Parts): Sandbox {
   let isBroken = false;
 
   /** Runs something inside; what it cannot run to its end becomes a fault. */
@@ -139,6 +144,8 @@ function openScript({ context, memory, source, limits, begin, watch }: Parts): S
       isBroken = true;
       if (error instanceof OutOfTime) return timeout();
       return fault("script_memory", `the stack is used up: ${error instanceof Error ? error.message : ""}`);
+    } finally {
+      end();
     }
   }
 
@@ -147,6 +154,7 @@ function openScript({ context, memory, source, limits, begin, watch }: Parts): S
     const { message, stack, name } = (typeof thrown === "object" && thrown !== null ? thrown : {}) as Thrown;
     if (name === "InternalError" && (message === "out of memory" || message === "stack overflow"))
       return fault("script_memory", message, stack);
+    if (isHollow(thrown)) return fault("script_memory", "out of memory (or nothing was thrown)", stack);
     const text = typeof message === "string" ? `${typeof name === "string" ? name : "Error"}: ${message}` : thrown;
     return fault("script_error", typeof text === "string" ? text : (JSON.stringify(text) ?? String(text)), stack);
   }
@@ -218,6 +226,11 @@ function openScript({ context, memory, source, limits, begin, watch }: Parts): S
 }
 
 type Thrown = { message?: unknown; stack?: unknown; name?: unknown };
+
+/** Where there is no memory for an error either, QuickJS throws null or an error of which nothing can be read. */
+const isHollow = (thrown: unknown): boolean =>
+  thrown === "" ||
+  (typeof thrown === "object" && (thrown === null || !Object.values(thrown).some((value) => value !== "")));
 
 const isHandle = (value: QuickJSHandle | ScriptFault): value is QuickJSHandle => !("reason" in value);
 const toBuffer = (bytes: Uint8Array) => bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length);
