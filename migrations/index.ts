@@ -7,6 +7,7 @@ import registrySubscriptions from "./registry/0005-subscriptions.sql" with { typ
 import registryMqttSessions from "./registry/0006-mqtt-sessions.sql" with { type: "text" };
 import registryCodecs from "./registry/0007-codecs.sql" with { type: "text" };
 import registryCommandQueue from "./registry/0008-command-queue.sql" with { type: "text" };
+import registryLwM2m from "./registry/0009-lwm2m.sql" with { type: "text" };
 import registryDtlsSessions from "./registry/0010-dtls-sessions.sql" with { type: "text" };
 import registryShadowDesired from "./registry/0011-shadow-desired.sql" with { type: "text" };
 import registryDiagnosis from "./registry/0012-diagnosis.sql" with { type: "text" };
@@ -28,6 +29,7 @@ export const REGISTRY_MIGRATIONS: readonly Migration[] = [
   { name: "0006-mqtt-sessions", sql: registryMqttSessions },
   { name: "0007-codecs", sql: registryCodecs },
   { name: "0008-command-queue", sql: registryCommandQueue },
+  { name: "0009-lwm2m", sql: registryLwM2m },
   { name: "0010-dtls-sessions", sql: registryDtlsSessions },
   { name: "0011-shadow-desired", sql: registryShadowDesired },
   { name: "0012-diagnosis", sql: registryDiagnosis },

@@ -1,5 +1,7 @@
 import { COAP_ABOUT, COAP_DEFAULTS } from "../access/coap";
+import { DATAGRAM_DEFAULTS } from "../access/datagram/datagram-socket";
 import { DTLS_DEFAULTS } from "../access/dtls";
+import { LWM2M_DEFAULTS } from "../access/lwm2m";
 import { MQTT_DEFAULTS } from "../access/mqtt";
 import { ACCESS_TOKEN_DEFAULTS } from "../capabilities/applications/access-tokens";
 import { ATTEMPT_DEFAULTS } from "../capabilities/applications/attempt-gate";
@@ -71,6 +73,27 @@ export const GROUPS = {
     maxLoginDelayMs: "longest delay",
     stopGraceMs: "how long a stop waits for commits under way",
   }),
+  coap: group(
+    { ...COAP_DEFAULTS, ...DATAGRAM_DEFAULTS },
+    {
+      ...COAP_ABOUT,
+      maxQueuedDatagrams: "datagrams that wait for the kernel",
+      maxQueuedBytes: "bytes of them",
+    },
+  ),
+  lwm2m: group(LWM2M_DEFAULTS, {
+    awakeMs: "how long a device listens after it was heard",
+    defaultLifetimeS: "lifetime in seconds of a registration that names none",
+    expiredKeepMs: "how long a registration is remembered after its lifetime, for what its device still sends",
+    expirySweepMs: "how often such registrations are looked for",
+    maxActive: "registrations held in memory; the others are on disk only",
+    maxPlainPeers: "addresses of the plain port that are remembered",
+    maxObservations: "observations of one device beside that of its reports",
+    maxDownlinkBytes: "largest message to a device",
+    maxLinks: "links of one registration",
+    maxWaitingPerDevice: "operations on one device that may wait for their turn",
+    stopGraceMs: "how long a stop waits for commits under way",
+  }),
   dtls: group(DTLS_DEFAULTS, {
     maxQueuedDatagrams: "datagrams that wait while the kernel has no room; more are lost",
     maxQueuedBytes: "the same in bytes",
@@ -96,7 +119,6 @@ export const GROUPS = {
     sessionExpiryMs: "a session that was not used for so long is forgotten",
     expirySweepMs: "how often that is looked at",
   }),
-  coap: group(COAP_DEFAULTS, COAP_ABOUT),
   devices: group(DEVICE_DEFAULTS, {
     onlineGraceMs: "a device is OFFLINE this long after its connection is gone",
     registrationTimeoutS: "seconds in which a registered device must connect, if the request names none; 0: for ever",

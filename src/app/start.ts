@@ -1,3 +1,6 @@
+import { randomBytes } from "node:crypto";
+import { DELETE_DTLS_WINDOW_OF_DEVICE } from "../access/dtls";
+import { createLwM2mServer } from "../access/lwm2m";
 import { createMqttListener } from "../access/mqtt";
 import type { ApplicationEvents } from "../capabilities/applications/application";
 import { openApplications } from "../capabilities/applications/open-applications";
@@ -40,7 +43,7 @@ import { loadServerTls } from "../platform/certificates";
 import type { Clock } from "../platform/clock";
 import { eventBus } from "../platform/events";
 import { randomIds } from "../platform/ids";
-import { parseListenAddress, renderListenAddress } from "../platform/listen-address";
+import { type ListenAddress, parseListenAddress, renderListenAddress } from "../platform/listen-address";
 import type { Log } from "../platform/log";
 import { createMetrics } from "../platform/metrics";
 import { openSecrets } from "../platform/secrets";
@@ -99,6 +102,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const commandEvents = eventBus<CommandEvents>();
   const shadowEvents = eventBus<ShadowEvents>();
   const links: DeviceLink[] = [];
+  const disconnects: DeviceLink["disconnect"][] = [];
   const sleepingLinks: SleepingDeviceLink[] = [];
   const resourceLinks: ResourceLink[] = [];
 
@@ -122,7 +126,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     ...{ db: registry, transactor, applications, products, events: deviceEvents, applicationEvents, productEvents },
     ...{ sealer: secrets.sealer, ids, clock, log, settings: settings.devices },
     disconnect: (deviceNo, reason) => {
-      for (const link of links) link.disconnect(deviceNo, reason);
+      for (const disconnect of disconnects) disconnect(deviceNo, reason);
     },
   });
   applications.refuseDeletionWhile(hasDevices);
@@ -192,6 +196,17 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     mqtts: mqttsAddress && { ...mqttsAddress, cert: tls.cert, key: tls.key },
   });
   links.push(mqtt.deviceLink); // before `recover`, which asks the links what they still hold
+  const lwm2m = createLwM2mServer({
+    ...{ devices, deviceEvents, contacts: contactEvents, ingest, codecs: codecs.codecs, commands, trace: traces },
+    resources: { ...resources.sink, wantedObservations: resources.wantedObservations },
+    ...{ registry, telemetry: telemetryReads, transactor, sealer: secrets.sealer, clock, log, metrics, randomBytes },
+    coap: listenAddress(config["coap.listen"]),
+    coaps: listenAddress(config["coaps.listen"]),
+    settings: { datagram: settings.coap, coap: settings.coap, dtls: settings.dtls, lwm2m: settings.lwm2m },
+  });
+  sleepingLinks.push(lwm2m.sleepingLink);
+  resourceLinks.push(lwm2m.resourceLink);
+  disconnects.push(mqtt.deviceLink.disconnect, lwm2m.disconnect);
 
   // Work in the background
   await commands.recover();
@@ -210,7 +225,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
         historyPurge({ reads: telemetryReads, clock, overrides: devices, recents, settings: settings.history }),
         deletedDevicesPurge({
           ...{ reads: telemetryReads, devices, recents },
-          alsoDelete: [DELETE_TRACES_OF_DEVICE, DELETE_RESOURCE_VALUES_OF_DEVICE],
+          alsoDelete: [DELETE_TRACES_OF_DEVICE, DELETE_RESOURCE_VALUES_OF_DEVICE, DELETE_DTLS_WINDOW_OF_DEVICE],
         }),
         tracePurge({ reads: telemetryReads, clock, settings: settings.trace }),
       ],
@@ -219,9 +234,9 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
 
   // Doors
   const { generatedPassword } = await operators.ensureAdmin(config["admin.password"]);
-  const doors = [mqtt.stop, resources.stop]; // requests that wait for devices must not hold up the end
+  const doors = [mqtt.stop, lwm2m.stop, resources.stop]; // requests that wait for devices must not hold up the end
   opened.defer(async () => void (await Promise.all(doors.map((stop) => stop())))); // at once: each has its grace time
-  const mqttAddresses = await mqtt.listen();
+  const device = { ...(await mqtt.listen()), ...(await lwm2m.listen()) };
   await commands.resume();
   const http = listenHttp({
     ...{ config, clock, ids, log, metrics, tls, storage },
@@ -253,14 +268,18 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   return {
     addresses: {
       ...http.addresses,
-      ...(mqttAddresses.mqtt && { mqtt: renderListenAddress(mqttAddresses.mqtt) }),
-      ...(mqttAddresses.mqtts && { mqtts: renderListenAddress(mqttAddresses.mqtts) }),
+      ...rendered(device),
     },
     madeAdminPassword: generatedPassword,
     failed: failed.promise,
     stop: () => running.disposeAsync(),
   };
 }
+
+const rendered = (addresses: Readonly<Record<string, ListenAddress | undefined>>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(addresses).flatMap(([name, address]) => (address ? [[name, renderListenAddress(address)]] : [])),
+  );
 
 const listenAddress = (text: string) => (text === "off" ? undefined : parseListenAddress(text));
 

@@ -1,29 +1,27 @@
 import type { DeviceService } from "../../capabilities/devices/device-service";
 import type { Clock } from "../../platform/clock";
 import type { Sealer } from "../../platform/secrets";
+import { nodeIdCandidates } from "../../wire/lwm2m";
 import { boundedMemory } from "../datagram/bounded-memory";
 import type { LookUpPsk, PskLogin } from "./ports";
 import { keyMark } from "./sealed-session";
 import type { DtlsSettings } from "./settings";
 
-const IMEI_PREFIX = "urn:imei:";
 const NOBODY = "dtls-nobody";
 
 /**
- * The key of the device whose nodeId is this identity, with or without `urn:imei:` in front (nb-iot.md 1). The same
- * look-ups for everybody: two that miss, one that finds a device, and the unsealing of a key. For who is unknown, device
- * and key are those of somebody who was known before (reading a row takes four times as long as missing it).
+ * The key of the device whose nodeId is this identity, in any form of its IMEI (nb-iot.md 1). The same look-ups for
+ * everybody: those that miss, one that finds a device, and the unsealing of a key. For who is unknown, device and key are
+ * those of somebody who was known before (reading a row takes four times as long as missing it).
  */
-export function pskLookUp(devices: Pick<DeviceService, "findByNodeId" | "pskOf">, sealer: Sealer): LookUpPsk {
+export function pskLookUp(devices: Pick<DeviceService, "loginByEndpoint" | "pskOf">, sealer: Sealer): LookUpPsk {
   const sealed = sealer.seal("00".repeat(16), NOBODY);
   let known: string | undefined;
   return (identity) => {
-    const other = identity.startsWith(IMEI_PREFIX) ? identity.slice(IMEI_PREFIX.length) : IMEI_PREFIX + identity;
-    const exact = devices.findByNodeId(identity);
-    const byOther = devices.findByNodeId(other);
-    const device = exact ?? byOther;
-    const decoy = devices.findByNodeId(device ? NOBODY : (known ?? NOBODY));
-    const pskHex = devices.pskOf((device ?? decoy)?.no ?? 0);
+    const login = devices.loginByEndpoint(nodeIdCandidates(identity));
+    const device = login.kind === "found" ? login : undefined;
+    const decoy = devices.loginByEndpoint([device ? NOBODY : (known ?? NOBODY)]);
+    const pskHex = devices.pskOf(device?.no ?? (decoy.kind === "found" ? decoy.no : 0));
     if (pskHex === undefined) sealer.open(sealed, NOBODY);
     if (device === undefined || pskHex === undefined) return undefined;
     known = device.nodeId;
