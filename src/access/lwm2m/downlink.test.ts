@@ -64,6 +64,12 @@ describe("a command", () => {
     ["RST", { kind: "reset" }, { kind: "refused", detail: "reset" }],
     ["silence", { kind: "noAcknowledgement" }, { kind: "noAcknowledgement" }],
     ["an ACK and then nothing", { kind: "noResponse" }, { kind: "acknowledged" }],
+    ["no room", { kind: "failed", reason: "tooManyOpen" }, { kind: "cancelled" }],
+    [
+      "a response that breaks its rules",
+      { kind: "failed", reason: "criticalOption" },
+      { kind: "refused", detail: "criticalOption" },
+    ],
     ["an end from our side", { kind: "cancelled" }, { kind: "cancelled" }],
   ] as const)("answered with %s", async (_name, outcome, expected) => {
     const { it, device, link } = await registered();

@@ -115,7 +115,8 @@ async function send(
       case "noAcknowledgement":
         return { kind: "noAcknowledgement" };
       case "failed":
-        return { kind: "refused", detail: it.reason };
+        // Too much is under way: nothing was sent, the same bytes go out at the next contact.
+        return it.reason === "tooManyOpen" ? { kind: "cancelled" } : { kind: "refused", detail: it.reason };
       case "cancelled":
         return { kind: "cancelled" };
       default:
