@@ -200,6 +200,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     ...{ devices, deviceEvents, contacts: contactEvents, ingest, codecs: codecs.codecs, commands, trace: traces },
     resources: { ...resources.sink, wantedObservations: resources.wantedObservations },
     ...{ registry, telemetry: telemetryReads, transactor, sealer: secrets.sealer, clock, log, metrics, randomBytes },
+    messageIdSeed: new DataView(secrets.deriveKey("coap message ids").buffer).getUint32(0),
     coap: listenAddress(config["coap.listen"]),
     coaps: listenAddress(config["coaps.listen"]),
     settings: { datagram: settings.coap, coap: settings.coap, dtls: settings.dtls, lwm2m: settings.lwm2m },
