@@ -54,7 +54,12 @@ test("more than can be remembered go out all the same, and ids are not the same 
 });
 
 test("a peer that was sent all ids too quickly gets one again, and it is counted", () => {
-  const ids = new MessageIds({ ...SETTINGS, entriesPerGeneration: 65_536, replyBytesPerGeneration: 1 }, [1, 2, 3], 0, () => 0);
+  const ids = new MessageIds(
+    { ...SETTINGS, entriesPerGeneration: 65_536, replyBytesPerGeneration: 1 },
+    [1, 2, 3],
+    0,
+    () => 0,
+  );
   for (let n = 0; n < 65_536; n++) ids.next("a", token(1), 0);
   expect(ids.reused).toBe(0);
   ids.next("a", token(1), 0);
