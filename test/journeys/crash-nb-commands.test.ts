@@ -242,7 +242,10 @@ test(`commands to sleeping devices end as they should through kill -9 (SEED=${SE
   for (const it of all) known.set(it, await api.commands(it.deviceId));
   const every = [...known.values()].flat();
   await eventually(
-    () => every.filter((it) => statusesOf(it.commandId).at(-1) !== it.status),
+    () =>
+      every
+        .map((it) => ({ ...it.command.paras, status: it.status, told: statusesOf(it.commandId) }))
+        .filter(({ told, status }) => told.at(-1) !== status),
     (untold) => untold.length === 0,
   );
 
@@ -303,6 +306,6 @@ test(`commands to sleeping devices end as they should through kill -9 (SEED=${SE
     });
     expect(told.filter((it, at) => told.indexOf(it) !== at)).toEqual([]);
   }
-}, 120_000);
+}, 90_000);
 
 type Pushed = { commandId: string; result: { resultCode: string } };

@@ -8,7 +8,7 @@ import { type RestartingIslet, restartingIslet } from "../support/restarting-isl
 import { type SecureDevice, secureDevice } from "../support/secure-device";
 
 const SEED = Number(process.env.SEED ?? Date.now() % 100_000);
-const ROUNDS = 5;
+const ROUNDS = 4;
 
 type Api = Awaited<ReturnType<typeof login>>;
 type Reporter = {
@@ -117,7 +117,7 @@ test(`reports and sessions go on through kill -9 (SEED=${SEED})`, async () => {
   }
   const sum = reporters.reduce((total, { acknowledged }) => total + acknowledged.size, 0);
   console.log(`${sum} reports acknowledged, ${twice} of them stored again, ${islet.runs} runs`);
-}, 120_000);
+}, 90_000);
 
 /** No two records of a session have the same number; a session has one epoch. */
 function expectNewNumbers(device: SecureDevice): void {

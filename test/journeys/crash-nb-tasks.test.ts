@@ -290,7 +290,7 @@ test("wishes, restarts and logs go on where they were through kill -9", async ()
   expect(everybody.map(({ done, told }) => [done.length, told().length])).toEqual(before);
   expect(await at.ready.newestTask()).toMatchObject({ state: "Success" });
   expect(await logOf(at.log)).toEqual(LOG);
-}, 120_000);
+}, 90_000);
 
 const blockOf = ({ options }: CoapMessage) => {
   const found = options.find(({ number }) => number === OPTIONS.block2.number);
