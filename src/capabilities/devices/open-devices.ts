@@ -23,6 +23,7 @@ import { deviceCredentials } from "./refresh-credentials";
 import { deviceRegistration } from "./register-device";
 import { startRegistrationExpiry } from "./registration-expiry";
 import { deviceRemoval } from "./remove-device";
+import { deviceTags } from "./tags";
 
 type Parts = {
   /** `registry.db`. */
@@ -47,6 +48,7 @@ export function openDevices(parts: Parts) {
   const { db, transactor, applications, products, events, sealer, ids, clock, log, disconnect } = parts;
   const settings: DeviceSettings = { ...DEVICE_DEFAULTS, ...parts.settings };
   const repository = deviceRepository(db);
+  const { tags, find: findTag } = deviceTags(db, transactor);
   const listing = deviceListing(db);
   const toDevice = rowReader({ applications, products });
   const live = liveDevices({ read: repository.live, applications, products });
@@ -110,7 +112,9 @@ export function openDevices(parts: Parts) {
       const { no: appNo } = applications.get(appId);
       const gateway = query.gatewayId === undefined ? undefined : repository.findById(query.gatewayId);
       if (query.gatewayId !== undefined && gateway?.app_no !== appNo) return { items: [], total: 0 };
-      const { rows, total } = listing.list(appNo, gateway?.no, query);
+      const tag = query.tag && findTag(appNo, query.tag);
+      if (query.tag && !tag) return { items: [], total: 0 };
+      const { rows, total } = listing.list(appNo, { gatewayNo: gateway?.no, tag }, query);
       return { items: rows.map(toDevice), total };
     },
     counts(appId) {
@@ -171,6 +175,7 @@ export function openDevices(parts: Parts) {
 
   return {
     devices,
+    tags,
     /** For `ApplicationService.refuseDeletionWhile`. */
     hasDevices: repository.hasAny,
     startExpiry: () =>
