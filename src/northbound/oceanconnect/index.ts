@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import type { AccessTokens, ApplicationService } from "../../capabilities/applications/application";
 import type { CommandService } from "../../capabilities/commands/command";
 import type { DeviceService } from "../../capabilities/devices/device-service";
+import type { GroupService } from "../../capabilities/groups/group";
 import type { ProductService } from "../../capabilities/products/product";
 import type { ReportedShadow } from "../../capabilities/shadow/reported-shadow";
 import type { SubscriptionService } from "../../capabilities/subscriptions/subscription";
@@ -15,6 +16,7 @@ import { dataRoutes } from "./data-routes";
 import { deviceQueryRoutes } from "./device-query-routes";
 import { deviceRoutes } from "./device-routes";
 import { endpoints, errorBody } from "./endpoint";
+import { groupRoutes } from "./group-routes";
 import { loginRoutes } from "./login-routes";
 import { registrationRoutes } from "./registration-routes";
 import { subscriptionRoutes } from "./subscription-routes";
@@ -39,6 +41,7 @@ export type OceanConnectPorts = {
   readonly applications: Pick<ApplicationService, "find">;
   readonly products: Pick<ProductService, "compiled">;
   readonly devices: DeviceService;
+  readonly groups: GroupService;
   readonly subscriptions: SubscriptionService;
   readonly commands: Pick<CommandService, "send" | "create" | "query">;
   readonly history: Pick<History, "page">;
@@ -48,7 +51,7 @@ export type OceanConnectPorts = {
 
 /** The vendor's application API (reference v12): everything below `/iocm` and `/iodm`. */
 export function oceanConnect({ settings = OCEANCONNECT_DEFAULTS, ...ports }: OceanConnectPorts): Hono<FrontEnv> {
-  const { tokens, applications, devices, subscriptions, commands } = ports;
+  const { tokens, applications, devices, groups, subscriptions, commands } = ports;
   const bodyLimits = settings.body;
   const calls = endpoints({ tokens, applications, bodyLimits });
   const app = new Hono<FrontEnv>()
@@ -58,7 +61,8 @@ export function oceanConnect({ settings = OCEANCONNECT_DEFAULTS, ...ports }: Oce
     .route("/", deviceQueryRoutes(calls, { ...ports, ...settings }))
     .route("/", dataRoutes(calls, { ...ports, ...settings }))
     .route("/", subscriptionRoutes(calls, subscriptions))
-    .route("/", commandRoutes(calls, commands));
+    .route("/", commandRoutes(calls, commands))
+    .route("/", groupRoutes(calls, groups));
   return refuseTheRest(app, calls);
 }
 
