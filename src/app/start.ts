@@ -7,6 +7,7 @@ import { startCommandUpkeep } from "../capabilities/commands/command-upkeep";
 import type { DeviceEvents } from "../capabilities/devices/device";
 import type { DeviceLink } from "../capabilities/devices/device-link";
 import { openDevices } from "../capabilities/devices/open-devices";
+import { groupService } from "../capabilities/groups/group-service";
 import type { ProductEvents } from "../capabilities/products/product";
 import { productService } from "../capabilities/products/product-service";
 import { reportedShadow } from "../capabilities/shadow/reported-shadow";
@@ -104,7 +105,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
       topics: settings.products,
     },
   });
-  const { devices, hasDevices, startExpiry } = openDevices({
+  const { devices, tags, hasDevices, startExpiry } = openDevices({
     ...{ db: registry, transactor, applications, products, events: deviceEvents, applicationEvents, productEvents },
     ...{ sealer: secrets.sealer, ids, clock, log, settings: settings.devices },
     disconnect: (deviceNo, reason) => {
@@ -112,6 +113,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     },
   });
   applications.refuseDeletionWhile(hasDevices);
+  const groups = groupService({ db: registry, transactor, ids, clock, settings: settings.groups });
 
   const traces = createTraces({ writer, reads: telemetryReads, clock, log, metrics, settings: settings.trace });
   opened.defer(() => traces.stop());
@@ -183,7 +185,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const http = listenHttp({
     ...{ config, clock, ids, log, metrics, tls, storage },
     vendor: oceanConnect({
-      ...{ tokens, applications, products, devices, commands, history, shadow },
+      ...{ tokens, applications, products, devices, groups, commands, history, shadow },
       subscriptions: push.subscriptions,
       settings: {
         ...settings.query,
@@ -192,7 +194,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     }),
     management: managementApi({
       ...{ sessions: operators, applications, signingSecrets, products, devices, history, shadow, commands, traces },
-      ...{ lastSeen: seen, pushLog: push.log, pushCertificates, subscriptions: push.subscriptions },
+      ...{ lastSeen: seen, pushLog: push.log, pushCertificates, subscriptions: push.subscriptions, groups, tags },
     }),
   });
   doors.push(http.stop);

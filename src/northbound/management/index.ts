@@ -9,6 +9,7 @@ import { applicationRoutes } from "./application-routes";
 import { authenticate } from "./authenticate";
 import { deviceDataRoutes } from "./device-data-routes";
 import { deviceRoutes } from "./device-routes";
+import { groupRoutes } from "./group-routes";
 import { laterRoutes } from "./later-routes";
 import { productRoutes } from "./product-routes";
 import { pushCertificateRoutes } from "./push-certificate-routes";
@@ -16,6 +17,7 @@ import { pushRoutes } from "./push-routes";
 import { JSON_LIMITS, type JsonLimits, readJsonBodies } from "./read-json-bodies";
 import { sessionRoutes } from "./session-routes";
 import { subscriptionRoutes } from "./subscription-routes";
+import { tagRoutes } from "./tag-routes";
 import { traceRoutes } from "./trace-routes";
 
 export type ManagementPorts = { readonly sessions: ManagementSessions } & Parameters<typeof applicationRoutes>[0] &
@@ -25,7 +27,9 @@ export type ManagementPorts = { readonly sessions: ManagementSessions } & Parame
   Parameters<typeof traceRoutes>[0] &
   Parameters<typeof pushRoutes>[0] &
   Parameters<typeof pushCertificateRoutes>[0] &
-  Parameters<typeof subscriptionRoutes>[0];
+  Parameters<typeof subscriptionRoutes>[0] &
+  Parameters<typeof groupRoutes>[0] &
+  Parameters<typeof tagRoutes>[0];
 
 const BASE = "/manage/v1";
 
@@ -42,6 +46,8 @@ export function managementApi(ports: ManagementPorts, limits: JsonLimits = JSON_
     pushRoutes(ports),
     pushCertificateRoutes(ports),
     subscriptionRoutes(ports),
+    groupRoutes(ports),
+    tagRoutes(ports),
     laterRoutes(ports),
   ];
 
