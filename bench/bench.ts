@@ -1,4 +1,7 @@
-/** What a single run measured, by name; names say the unit. `mosquitto…` and `ratio` come from the peer beside. */
+/**
+ * What a single run measured, by name; names say the unit. What is named for mosquitto, libcoap or the bare echo was
+ * measured beside, and a ratio is to one of them.
+ */
 export type Values = Readonly<Record<string, number>>;
 
 export type Goal = {

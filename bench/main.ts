@@ -4,18 +4,34 @@ import { cpus, loadavg, totalmem } from "node:os";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { type Bench, NOTHING_PREPARED } from "./bench";
+import { coap } from "./coap";
+import { dtls } from "./dtls";
+import { dtlsLoad } from "./dtls-load";
 import { idle } from "./idle";
 import { ingest } from "./ingest";
 import { purge } from "./purge-under-load";
 import { push } from "./push";
 import { register } from "./register";
 import { type BenchResult, isMet, medians, renderTable } from "./report";
+import { sleeping } from "./sleeping";
 import { startup } from "./startup";
 import { steady } from "./steady";
 import { hasMosquitto } from "./support/mosquitto";
 import { describeProgram, programUnderTest } from "./support/server";
 
-const BENCHES: readonly Bench[] = [ingest, steady, idle, push, register, startup, purge];
+const BENCHES: readonly Bench[] = [
+  ingest,
+  steady,
+  idle,
+  push,
+  register,
+  startup,
+  purge,
+  coap,
+  dtls,
+  dtlsLoad,
+  sleeping,
+];
 /** Load average before the first bench from which on something else is at work. */
 const BUSY = 0.5;
 const { values: options, positionals } = readArguments();

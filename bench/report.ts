@@ -42,7 +42,7 @@ export function renderTable(results: readonly BenchResult[]): string {
     "median",
     "goal",
     "met",
-    "mosquitto",
+    "peer",
     `of ${Math.max(0, ...results.map(({ runs }) => runs.length))} runs`,
   ];
   const table = [heading, ...rows];

@@ -12,6 +12,7 @@ const build = Bun.spawnSync(
     "--no-compile-autoload-bunfig",
     "src/main.ts",
     "src/platform/storage/writer-thread.ts",
+    "src/capabilities/codecs/script/script-thread.ts",
     "--outfile",
     "dist/islet",
   ],

@@ -48,3 +48,25 @@ export const BENCH_PRODUCT = {
 export const FIRST_SEQUENCE = 1_000_000_000;
 export const BENCH_PAYLOAD =
   '{"msgType":"deviceReq","data":[{"serviceId":"Load","serviceData":{"sequence":1@@@@@@@@@,"temperature":2#.#,"humidity":4#}}]}';
+
+const [benchDevice] = BENCH_PRODUCT.devicetype.devices;
+
+/** The same for devices that speak binary. */
+export const NB_BENCH_PRODUCT = {
+  ...BENCH_PRODUCT,
+  devicetype: { devices: [{ ...benchDevice, model: "Load2", protocolType: "LWM2M" }] },
+};
+const link = (property: string) => ({ serviceId: "Load", property });
+/** Seven bytes, of which the last four count. */
+export const NB_BENCH_MESSAGES = [
+  {
+    type: "dataReport",
+    name: "load",
+    fields: [
+      { name: "temperature", dataType: "int16u", link: link("temperature") },
+      { name: "humidity", dataType: "int8u", link: link("humidity") },
+      { name: "sequence", dataType: "int32u", link: link("sequence") },
+    ],
+  },
+];
+export const NB_BENCH_PAYLOAD = "00152d00000000";

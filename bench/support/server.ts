@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { operator } from "../../test/support/api";
 import { startIslet } from "../../test/support/islet";
-import { BENCH_PRODUCT } from "./bench-product";
+import { BENCH_PRODUCT, NB_BENCH_MESSAGES, NB_BENCH_PRODUCT } from "./bench-product";
 import { endAtExit, hasEnded, removeAtExit } from "./clean-up";
 import { sumOf } from "./metrics-text";
 
@@ -44,6 +44,12 @@ export async function startServer({ data, settings = {} }: { data?: string; sett
     port: Number(text.slice(text.lastIndexOf(":") + 1)),
   });
 
+  const datagrams = (name: "coap" | "coaps") => {
+    const listening = (islet.ready as Readonly<Record<string, string>>)[name];
+    if (listening === undefined) throw new Error(`the server has no ${name} listener`);
+    return address(listening);
+  };
+
   const metrics = async (): Promise<string> => (await fetch(`http://${islet.ready.http}/metrics`)).text();
 
   async function stop(): Promise<void> {
@@ -57,6 +63,13 @@ export async function startServer({ data, settings = {} }: { data?: string; sett
     readyMs,
     mqtt: address(islet.ready.mqtt),
     url: `http://${islet.ready.http}`,
+    /** UDP; only if the settings switch that listener on. */
+    get coap() {
+      return datagrams("coap");
+    },
+    get coaps() {
+      return datagrams("coaps");
+    },
     /** A fresh application with the product of the bench. */
     async setUp(): Promise<{ appId: string; secret: string; productId: string }> {
       const manage = await operator(islet);
@@ -66,11 +79,29 @@ export async function startServer({ data, settings = {} }: { data?: string; sett
       if (product.status !== 201) throw new Error(`product: ${JSON.stringify(product)}`);
       return { appId, secret, productId: product.body.productId };
     },
+    /** The same for NB-IoT: a product whose codec is declared field by field. */
+    async setUpNb(): Promise<{ appId: string; secret: string; productId: string }> {
+      const manage = await operator(islet);
+      const { appId, secret } = (await manage<{ appId: string; secret: string }>("POST", "/apps", { name: "bench" }))
+        .body;
+      const product = await manage<{ productId: string }>("POST", `/apps/${appId}/products`, NB_BENCH_PRODUCT);
+      if (product.status !== 201) throw new Error(`product: ${JSON.stringify(product)}`);
+      const { productId } = product.body;
+      const codec = { kind: "messages", messages: NB_BENCH_MESSAGES };
+      const put = await manage("PUT", `/products/${productId}/codec`, codec);
+      if (put.status !== 200) throw new Error(`codec: ${JSON.stringify(put)}`);
+      return { appId, secret, productId };
+    },
     metrics,
     /** Reports that fitted the model and are on disk. */
     stored: async (): Promise<number> => sumOf(await metrics(), "islet_reports_total", 'outcome="stored"'),
     /** Ends the process; the folder stays. */
     stop,
+    /** The same without a word (SIGKILL). */
+    async crash(): Promise<void> {
+      await islet.crash();
+      hasEnded(islet.pid);
+    },
     async dispose(): Promise<void> {
       await stop();
       rmSync(folder, { recursive: true, force: true });

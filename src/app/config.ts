@@ -61,8 +61,8 @@ const FIXED_KEYS = {
 
   "mqtt.listen": listen("0.0.0.0:1883", "MQTT 3.1.1"),
   "mqtts.listen": listen("0.0.0.0:8883", "MQTT over TLS"),
-  "coap.listen": listen("0.0.0.0:5683", "CoAP over UDP (no such listener in this version)"),
-  "coaps.listen": listen("0.0.0.0:5684", "CoAP over DTLS with pre-shared keys (no such listener in this version)"),
+  "coap.listen": listen("0.0.0.0:5683", "CoAP over UDP: LwM2M and the dialect of NB-IoT modules"),
+  "coaps.listen": listen("0.0.0.0:5684", "the same over DTLS with pre-shared keys"),
 } satisfies Record<string, Key<unknown>>;
 
 /** Numbers, all of them: limits, and times with their unit in the name. */

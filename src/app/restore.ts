@@ -20,6 +20,7 @@ import { createGunzip } from "node:zlib";
 import { extract } from "tar-stream";
 import { z } from "zod";
 import { REGISTRY_MIGRATIONS, TELEMETRY_MIGRATIONS } from "../../migrations";
+import { forgetStoredSessions } from "../access/dtls";
 import type { Clock } from "../platform/clock";
 import { refuseUnknownHistory } from "../platform/storage/open-database";
 import { MANIFEST, measure } from "./backup";
@@ -61,6 +62,7 @@ export async function restore(paths: DataPaths, file: string, clock: Clock): Pro
     try {
       await unpack(file, staging);
       await verify(staging);
+      forgetSessions(dataPaths(staging));
     } catch (error) {
       rmSync(staging, { recursive: true, force: true });
       throw error;
@@ -175,6 +177,16 @@ function parseJson(text: string): unknown {
     return JSON.parse(text);
   } catch {
     throw new RestoreRefusedError(`${MANIFEST} is not JSON`);
+  }
+}
+
+/** Whatever counts on numbers that never go back (docs/decisions/0005). */
+function forgetSessions({ registry }: DataPaths): void {
+  const db = new Database(registry, { strict: true });
+  try {
+    forgetStoredSessions(db);
+  } finally {
+    db.close();
   }
 }
 

@@ -1,13 +1,21 @@
+import { COAP_ABOUT, COAP_DEFAULTS } from "../access/coap";
+import { DATAGRAM_DEFAULTS } from "../access/datagram/datagram-socket";
+import { DTLS_DEFAULTS } from "../access/dtls";
+import { LWM2M_DEFAULTS } from "../access/lwm2m";
 import { MQTT_DEFAULTS } from "../access/mqtt";
 import { ACCESS_TOKEN_DEFAULTS } from "../capabilities/applications/access-tokens";
 import { ATTEMPT_DEFAULTS } from "../capabilities/applications/attempt-gate";
 import { CALL_THROTTLE_DEFAULTS } from "../capabilities/applications/call-throttle";
 import { SESSION_DEFAULTS } from "../capabilities/applications/operators";
+import { CODEC_DEFAULTS } from "../capabilities/codecs/codec-settings";
 import { COMMAND_DEFAULTS } from "../capabilities/commands/command";
 import { DEVICE_DEFAULTS } from "../capabilities/devices/device-settings";
+import { DIAGNOSIS_DEFAULTS } from "../capabilities/diagnosis/task";
 import { GROUP_DEFAULTS } from "../capabilities/groups/group";
 import { TOPIC_LIMITS } from "../capabilities/products/custom-topics";
 import { ZIP_LIMITS } from "../capabilities/products/read-zip";
+import { RESOURCE_DEFAULTS } from "../capabilities/resources/settings";
+import { SHADOW_DEFAULTS } from "../capabilities/shadow/desired";
 import { DEFAULT_PUSH_SETTINGS } from "../capabilities/subscriptions/push-settings";
 import { HISTORY_DEFAULTS, INGEST_DEFAULTS, PURGE_DEFAULTS, RECENT_DEFAULTS } from "../capabilities/telemetry/settings";
 import { TRACE_DEFAULTS } from "../capabilities/trace/settings";
@@ -57,6 +65,7 @@ export const GROUPS = {
     maxInflight: "messages to a device that it has not acknowledged",
     maxSubscriptions: "subscriptions of one device",
     maxFilterBytes: "longest topic filter",
+    maxDecoding: "messages of one connection in a codec's script at once; beyond it the socket is not read",
     maxCachedSubDevices: "sub-devices remembered per connection of a gateway",
     sessionExpiryMs: "how long a persistent session waits for its device",
     timestampToleranceMs: "signature type 1: how far the hour of the client id may be off",
@@ -65,11 +74,61 @@ export const GROUPS = {
     maxLoginDelayMs: "longest delay",
     stopGraceMs: "how long a stop waits for commits under way",
   }),
+  coap: group(
+    { ...COAP_DEFAULTS, ...DATAGRAM_DEFAULTS },
+    {
+      ...COAP_ABOUT,
+      maxQueuedDatagrams: "datagrams that wait for the kernel",
+      maxQueuedBytes: "bytes of them",
+    },
+  ),
+  lwm2m: group(LWM2M_DEFAULTS, {
+    awakeMs: "how long a device listens after it was heard",
+    defaultLifetimeS: "lifetime in seconds of a registration that names none",
+    expiredKeepMs: "how long a registration is remembered after its lifetime, for what its device still sends",
+    expirySweepMs: "how often such registrations are looked for",
+    maxActive: "registrations held in memory; the others are on disk only",
+    maxPlainPeers: "addresses of the plain port that are remembered",
+    maxObservations: "observations of one device beside that of its reports",
+    maxDownlinkBytes: "largest message to a device",
+    maxLinks: "links of one registration",
+    maxWaitingPerDevice: "operations on one device that may wait for their turn",
+    stopGraceMs: "how long a stop waits for commits under way",
+  }),
+  dtls: group(DTLS_DEFAULTS, {
+    maxQueuedDatagrams: "datagrams that wait while the kernel has no room; more are lost",
+    maxQueuedBytes: "the same in bytes",
+    maxHandshakes: "handshakes under way; a further one ends the oldest",
+    handshakesPerSecondPerAddress: "handshakes begun per second and remote address",
+    handshakeBurstPerAddress: "handshakes of one remote address that may begin at once",
+    flightTimeoutMs: "first wait for the client's next flight; doubles with each repetition",
+    maxFlightTimeoutMs: "longest wait",
+    maxFlightAttempts: "how often a flight is sent in all",
+    cookieLifetimeMs: "a cookie is good for at least this long, at most twice as long",
+    maxHandshakeDatagramBytes: "handshake flights are cut to datagrams of this size",
+    maxIdentityBytes: "longest PSK identity",
+    loginFailuresAllowed: "wrong keys for one identity from one address before further ones are not tried",
+    loginDelayMs: "first time in which they are not; doubles with each further failure",
+    maxLoginDelayMs: "longest time",
+    maxSessionsInMemory: "sessions held in memory; the others are on disk only",
+    restAfterMs: "silence after which a session gives up its cipher objects",
+    dropAfterMs: "silence after which it is on disk only",
+    sweepMs: "how often that is looked at",
+    flushMs: "how long what is in nobody's transaction (replay window, time of use) waits to be written",
+    writeBatch: "sessions written in one transaction",
+    usedStepMs: "the time of last use is written again when it has moved by so much",
+    sessionExpiryMs: "a session that was not used for so long is forgotten",
+    expirySweepMs: "how often that is looked at",
+  }),
   devices: group(DEVICE_DEFAULTS, {
     onlineGraceMs: "a device is OFFLINE this long after its connection is gone",
     registrationTimeoutS: "seconds in which a registered device must connect, if the request names none; 0: for ever",
     refreshTimeoutS: "the same for refreshed credentials",
     expirySweepMs: "how often registrations are looked at whose time is over",
+    abnormalAfterMs: "a device without a long connection is ABNORMAL after this silence",
+    offlineAfterMs: "and OFFLINE after this one; when it is the shorter, ABNORMAL comes last",
+    silenceSweepMs: "how often that is looked at",
+    silenceBatch: "devices of one step, and of one transaction, of that",
     maxDevices: "devices of one application; 0: no limit",
     maxFrozenDevices: "frozen devices of one application; 0: no limit",
     maxNonSecureDevices: "devices of one application without secure mode; 0: no limit",
@@ -126,6 +185,28 @@ export const GROUPS = {
       maxNameLength: "characters of their names",
     },
   ),
+  codecs: group(CODEC_DEFAULTS, {
+    maxScriptBytes: "longest script of a codec",
+    maxMessages: "messages of a codec",
+    maxFields: "fields of a message",
+    maxFieldBytes: "longest field with a typed-in length",
+    maxEncodedBytes: "longest message that a codec makes for a device",
+    maxDecodedChars: "longest JSON that a script makes of a message, in characters",
+    scriptThreads: "threads in which scripts run; the first one starts with the first script",
+    scriptTimeMs: "time limit of one call of a script",
+    scriptMemoryBytes: "memory that a script may use",
+    scriptStackBytes: "stack that a script may use",
+    scriptsPerThread: "scripts that a thread keeps ready to run",
+    maxBatchCalls: "calls of one script handed to a thread at once",
+    batchTimeMs: "how long a thread works on them before another script gets its turn",
+    maxWaitingCalls: "calls of one product that may wait for its script; more fail with codec_busy",
+    maxWaitingBytes: "bytes of all calls that may wait",
+    suspendAfter: "calls in a row that hit the time or memory limit, after which a script rests",
+    suspendMs: "how long it rests",
+    hangGraceMs: "a thread that has not come back so long after the time limit is replaced",
+    threadStartMs: "how long the start of a thread may take",
+    threadRestartMs: "pause after a start that failed",
+  }),
   query: group(
     { ...HISTORY_DEFAULTS, maxBodyBytes: BODY_LIMITS.maxBytes, maxBodyDepth: BODY_LIMITS.maxDepth, ...DEVICE_QUERIES },
     {
@@ -154,6 +235,46 @@ export const GROUPS = {
     keepMs: "how long ended commands can be queried",
     sweepIntervalMs: "how often overdue answers and old commands are looked for",
     sweepBatch: "commands touched in one transaction of that",
+    pendingPerDevice: "commands that may wait for one device that sleeps",
+    defaultExpireS: "seconds that a command is cached for, if the request names none",
+    ackTimeoutMs: "from the first sending to the acknowledgement of a device that sleeps",
+    retransmitMs: "first wait before a message is sent to it again; doubles with each further one",
+    maxRetransmit: "how often that is done, if the request names no number",
+    zombieAfterMs: "a device that was not seen for so long gets no commands",
+  }),
+  shadow: group(SHADOW_DEFAULTS, {
+    maxTries: "contacts at which a desired value is sent without an answer before it has failed",
+    ackTimeoutMs: "first wait for the acknowledgement of desired values that go through the codec",
+    maxRetransmit: "retransmissions of them",
+    giveUpAfterMs: "how long one of these tries may last",
+    maxSendingDevices: "devices that desired values are sent to at a time",
+    maxDesiredChars: "largest desired values of one service, as JSON",
+    historyPerDevice: "changes kept of one device",
+    historyKeepMs: "how long they are kept",
+    purgeIntervalMs: "how often older ones are deleted",
+    purgeBatch: "changes deleted in one transaction of that",
+  }),
+  resources: group(RESOURCE_DEFAULTS, {
+    maxOperationsPerDevice: "operations on the resources of one device that wait or are under way",
+    maxOperations: "the same of all devices",
+    maxWaitS: "longest time in seconds that an operation may wait for a sleeping device",
+    operationTimeoutMs: "an operation that takes longer is given up for its caller",
+    maxValuesPerDevice: "resources of one device whose last value is kept",
+    maxValueChars: "longest value that is kept, as JSON",
+    valueFlushMs: "how long new values wait for their commit",
+    maxUnstoredValues: "values waiting for a slow disk",
+    maxObservationsPerDevice: "observations that operators may want of one device",
+    maxObservations: "the same of all devices",
+  }),
+  diagnosis: group(DIAGNOSIS_DEFAULTS, {
+    rebootDelayMs: "a restart waits so long before it may be sent",
+    sendWithinMs: "a task that could not be sent within this time has failed",
+    answerWithinMs: "and so has one that was not answered within this time after it was sent",
+    maxLogBytes: "largest log that is kept",
+    keepPerDevice: "ended tasks and their logs kept, per device and kind",
+    maxUnfinished: "unfinished tasks of all devices",
+    sweepIntervalMs: "how often tasks are looked at whose time is over",
+    sweepBatch: "tasks touched in one transaction of that",
   }),
   push: group(DEFAULT_PUSH_SETTINGS, {
     answerTimeoutMs: "an address that has not answered by then has failed",

@@ -1,18 +1,31 @@
+import { randomBytes } from "node:crypto";
+import { DELETE_DTLS_WINDOW_OF_DEVICE } from "../access/dtls";
+import { createLwM2mServer } from "../access/lwm2m";
 import { createMqttListener } from "../access/mqtt";
 import type { ApplicationEvents } from "../capabilities/applications/application";
 import { openApplications } from "../capabilities/applications/open-applications";
+import { openCodecs } from "../capabilities/codecs/open-codecs";
 import type { CommandEvents } from "../capabilities/commands/command";
 import { createCommandService } from "../capabilities/commands/command-service";
 import { startCommandUpkeep } from "../capabilities/commands/command-upkeep";
-import type { DeviceEvents } from "../capabilities/devices/device";
-import type { DeviceLink } from "../capabilities/devices/device-link";
+import type { ContactEvents, DeviceEvents } from "../capabilities/devices/device";
+import type { DeviceLink, SleepingDeviceLink } from "../capabilities/devices/device-link";
 import { openDevices } from "../capabilities/devices/open-devices";
+import { createDiagnosis } from "../capabilities/diagnosis/diagnosis-service";
+import { startDiagnosisUpkeep } from "../capabilities/diagnosis/diagnosis-upkeep";
 import { groupService } from "../capabilities/groups/group-service";
 import type { ProductEvents } from "../capabilities/products/product";
 import { productService } from "../capabilities/products/product-service";
+import { openResources } from "../capabilities/resources/open-resources";
+import type { ResourceLink } from "../capabilities/resources/resource-link";
+import { DELETE_RESOURCE_VALUES_OF_DEVICE } from "../capabilities/resources/value-repository";
+import type { ShadowEvents } from "../capabilities/shadow/desired";
+import { createDesiredShadow } from "../capabilities/shadow/desired-shadow";
 import { reportedShadow } from "../capabilities/shadow/reported-shadow";
+import { startShadowUpkeep } from "../capabilities/shadow/shadow-upkeep";
 import { httpCallbackClient } from "../capabilities/subscriptions/http-callback-client";
 import { notifyOfCommands } from "../capabilities/subscriptions/notify-of-commands";
+import { notifyOfShadow } from "../capabilities/subscriptions/notify-of-shadow";
 import { openPush } from "../capabilities/subscriptions/push";
 import { createHistory } from "../capabilities/telemetry/history";
 import { createIngest } from "../capabilities/telemetry/ingest";
@@ -31,7 +44,7 @@ import { loadServerTls } from "../platform/certificates";
 import type { Clock } from "../platform/clock";
 import { eventBus } from "../platform/events";
 import { randomIds } from "../platform/ids";
-import { parseListenAddress, renderListenAddress } from "../platform/listen-address";
+import { type ListenAddress, parseListenAddress, renderListenAddress } from "../platform/listen-address";
 import type { Log } from "../platform/log";
 import { createMetrics } from "../platform/metrics";
 import { openSecrets } from "../platform/secrets";
@@ -86,8 +99,13 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const applicationEvents = eventBus<ApplicationEvents>();
   const productEvents = eventBus<ProductEvents>();
   const deviceEvents = eventBus<DeviceEvents>();
+  const contactEvents = eventBus<ContactEvents>();
   const commandEvents = eventBus<CommandEvents>();
+  const shadowEvents = eventBus<ShadowEvents>();
   const links: DeviceLink[] = [];
+  const disconnects: DeviceLink["disconnect"][] = [];
+  const sleepingLinks: SleepingDeviceLink[] = [];
+  const resourceLinks: ResourceLink[] = [];
 
   const { applications, tokens, operators, pushCertificates, signingSecrets } = openApplications({
     ...{ db: registry, transactor, events: applicationEvents, secrets, clock },
@@ -105,11 +123,11 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
       topics: settings.products,
     },
   });
-  const { devices, tags, hasDevices, startExpiry } = openDevices({
+  const { devices, tags, hasDevices, startExpiry, startSilenceSweep } = openDevices({
     ...{ db: registry, transactor, applications, products, events: deviceEvents, applicationEvents, productEvents },
     ...{ sealer: secrets.sealer, ids, clock, log, settings: settings.devices },
     disconnect: (deviceNo, reason) => {
-      for (const link of links) link.disconnect(deviceNo, reason);
+      for (const disconnect of disconnects) disconnect(deviceNo, reason);
     },
   });
   applications.refuseDeletionWhile(hasDevices);
@@ -119,8 +137,24 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   opened.defer(() => traces.stop());
 
   const commands = createCommandService({
-    ...{ db: registry, transactor, devices, deviceEvents, products, links, events: commandEvents },
-    ...{ clock, ids, log, metrics, trace: traces, settings: settings.commands },
+    ...{ db: registry, transactor, devices, deviceEvents, contactEvents, products, events: commandEvents },
+    ...{ links, sleepingLinks, clock, ids, log, metrics, trace: traces, settings: settings.commands },
+    lastSeen: { of: (deviceNo) => seen.of(deviceNo) },
+  });
+  opened.defer(() => commands.stop());
+
+  const desiredShadow = createDesiredShadow({
+    ...{ db: registry, transactor, devices, deviceEvents, contactEvents, products, resourceLinks, sleepingLinks },
+    ...{ events: shadowEvents, clock, log, metrics, trace: traces, settings: settings.shadow },
+  });
+  const resources = openResources({
+    ...{ links: resourceLinks, devices, deviceEvents, contacts: contactEvents, db: registry, transactor },
+    ...{ reads: telemetryReads, writer, clock, log, metrics, trace: traces, settings: settings.resources },
+  });
+  opened.defer(() => resources.stop()); // again: with the values that came while the doors were closed
+  const diagnosis = createDiagnosis({
+    ...{ db: registry, transactor, devices, deviceEvents, products, links: resourceLinks, contacts: contactEvents },
+    ...{ clock, ids, log, metrics, trace: traces, settings: settings.diagnosis },
   });
 
   const push = await openPush({
@@ -134,6 +168,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     events: { applications: applicationEvents, products: productEvents, devices: deviceEvents },
   });
   notifyOfCommands(commandEvents, push.notify);
+  notifyOfShadow(shadowEvents, push.notify);
   push.subscriptionEvents.on("subscriptionDeleted", ({ subscription, hostPort, lastOfHost }) => {
     if (lastOfHost) pushCertificates.unbind(subscription.ownerAppNo, hostPort);
   });
@@ -148,30 +183,52 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const shadow = reportedShadow(telemetryReads);
   const seen = lastSeen(telemetryReads, ingest.seenInMemory);
 
+  const codecs = openCodecs({
+    ...{ db: registry, transactor, products, productEvents, clock, log, metrics, settings: settings.codecs },
+  });
+  opened.defer(() => codecs.stop()); // after the doors, whose messages still pass it
+
   // The way to the devices
   const tls = await loadServerTls({ folder: paths.tls, clock, log, ...tlsSources(config) });
   const mqttsAddress = listenAddress(config["mqtts.listen"]);
   const mqtt = createMqttListener({
     ...{ devices, deviceEvents, ingest, commands, trace: traces, registry, telemetry: telemetryReads, transactor },
-    ...{ clock, log, metrics, settings: settings.mqtt },
+    ...{ clock, log, metrics, codecs: codecs.codecs, settings: settings.mqtt },
     mqtt: listenAddress(config["mqtt.listen"]),
     mqtts: mqttsAddress && { ...mqttsAddress, cert: tls.cert, key: tls.key },
   });
   links.push(mqtt.deviceLink); // before `recover`, which asks the links what they still hold
+  const lwm2m = createLwM2mServer({
+    ...{ devices, deviceEvents, contacts: contactEvents, ingest, codecs: codecs.codecs, commands, trace: traces },
+    resources: { ...resources.sink, wantedObservations: resources.wantedObservations },
+    ...{ registry, telemetry: telemetryReads, transactor, sealer: secrets.sealer, clock, log, metrics, randomBytes },
+    coap: listenAddress(config["coap.listen"]),
+    coaps: listenAddress(config["coaps.listen"]),
+    settings: { datagram: settings.coap, coap: settings.coap, dtls: settings.dtls, lwm2m: settings.lwm2m },
+  });
+  sleepingLinks.push(lwm2m.sleepingLink);
+  resourceLinks.push(lwm2m.resourceLink);
+  disconnects.push(mqtt.deviceLink.disconnect, lwm2m.disconnect);
 
   // Work in the background
   await commands.recover();
   devices.recover();
   watch(push.start());
   watch(startExpiry());
+  watch(startSilenceSweep(seen.ofMany));
+  watch(startShadowUpkeep({ shadow: desiredShadow, clock, log, settings: settings.shadow }));
   watch(startCommandUpkeep({ commands, clock, log, settings: settings.commands }));
+  watch(startDiagnosisUpkeep({ diagnosis, clock, log, settings: settings.diagnosis }));
   watch(startMovingRecents({ recents, writer, clock, log, metrics, settings: settings.history }));
   watch(
     startPurge({
       ...{ writer, clock, log, metrics, settings: settings.history },
       tasks: [
         historyPurge({ reads: telemetryReads, clock, overrides: devices, recents, settings: settings.history }),
-        deletedDevicesPurge({ reads: telemetryReads, devices, recents, alsoDelete: [DELETE_TRACES_OF_DEVICE] }),
+        deletedDevicesPurge({
+          ...{ reads: telemetryReads, devices, recents },
+          alsoDelete: [DELETE_TRACES_OF_DEVICE, DELETE_RESOURCE_VALUES_OF_DEVICE, DELETE_DTLS_WINDOW_OF_DEVICE],
+        }),
         tracePurge({ reads: telemetryReads, clock, settings: settings.trace }),
       ],
     }),
@@ -179,13 +236,15 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
 
   // Doors
   const { generatedPassword } = await operators.ensureAdmin(config["admin.password"]);
-  const doors = [mqtt.stop];
+  const doors = [mqtt.stop, lwm2m.stop, resources.stop]; // requests that wait for devices must not hold up the end
   opened.defer(async () => void (await Promise.all(doors.map((stop) => stop())))); // at once: each has its grace time
-  const mqttAddresses = await mqtt.listen();
+  const device = { ...(await mqtt.listen()), ...(await lwm2m.listen()) };
+  await commands.resume();
   const http = listenHttp({
     ...{ config, clock, ids, log, metrics, tls, storage },
     vendor: oceanConnect({
       ...{ tokens, applications, products, devices, groups, commands, history, shadow },
+      desired: desiredShadow.desired,
       subscriptions: push.subscriptions,
       settings: {
         ...settings.query,
@@ -194,7 +253,15 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     }),
     management: managementApi({
       ...{ sessions: operators, applications, signingSecrets, products, devices, history, shadow, commands, traces },
-      ...{ lastSeen: seen, pushLog: push.log, pushCertificates, subscriptions: push.subscriptions, groups, tags },
+      ...{
+        desired: desiredShadow.desired,
+        codecs: codecs.service,
+        lastSeen: seen,
+        pushLog: push.log,
+        pushCertificates,
+        subscriptions: push.subscriptions,
+      },
+      ...{ resources, diagnosis, groups, tags },
     }),
   });
   doors.push(http.stop);
@@ -203,14 +270,18 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   return {
     addresses: {
       ...http.addresses,
-      ...(mqttAddresses.mqtt && { mqtt: renderListenAddress(mqttAddresses.mqtt) }),
-      ...(mqttAddresses.mqtts && { mqtts: renderListenAddress(mqttAddresses.mqtts) }),
+      ...rendered(device),
     },
     madeAdminPassword: generatedPassword,
     failed: failed.promise,
     stop: () => running.disposeAsync(),
   };
 }
+
+const rendered = (addresses: Readonly<Record<string, ListenAddress | undefined>>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(addresses).flatMap(([name, address]) => (address ? [[name, renderListenAddress(address)]] : [])),
+  );
 
 const listenAddress = (text: string) => (text === "off" ? undefined : parseListenAddress(text));
 

@@ -37,6 +37,7 @@ export const DOMAIN_ERROR_CODES = [
   // devices
   "DEVICE_NOT_FOUND",
   "NODE_ID_TAKEN",
+  "DEVICE_ALREADY_BOUND", // the same, by a device of the application that has connected
   "DEVICE_LIMIT_REACHED",
   "FROZEN_LIMIT_REACHED",
   "NON_SECURE_LIMIT_REACHED",

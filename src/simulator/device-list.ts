@@ -1,19 +1,26 @@
-import type { DeviceCredentials } from "./device-login";
-
 /** A list of devices that cannot be used, with the reason. */
 export class DeviceListError extends Error {
   override name = "DeviceListError";
 }
 
-/** JSON `[{deviceId, secret}, …]` or CSV with a heading that names `deviceId` and `secret`. Throws `DeviceListError`. */
-export function parseDeviceList(text: string): DeviceCredentials[] {
-  const entries = text.trimStart().startsWith("[") ? parseJson(text) : parseCsv(text);
+/**
+ * JSON `[{deviceId, secret}, …]` (with the fields wanted) or CSV with a heading that names them; other fields are
+ * skipped. `optional` ones may be missing or empty. Throws `DeviceListError`.
+ */
+export function parseDeviceList<Field extends string, Optional extends string = never>(
+  text: string,
+  fields: readonly Field[],
+  optional: readonly Optional[] = [],
+): (Record<Field, string> & Partial<Record<Optional, string>>)[] {
+  const entries = text.trimStart().startsWith("[") ? parseJson(text) : parseCsv(text, fields);
   if (entries.length === 0) throw new DeviceListError("the list of devices is empty");
   return entries.map((entry, index) => {
-    const { deviceId, secret } = (entry ?? {}) as Record<string, unknown>;
-    if (typeof deviceId !== "string" || deviceId === "" || typeof secret !== "string" || secret === "")
-      throw new DeviceListError(`device ${index + 1} of the list has no deviceId or no secret`);
-    return { deviceId, secret };
+    const values = (entry ?? {}) as Record<string, unknown>;
+    const isGiven = (field: string) => typeof values[field] === "string" && values[field] !== "";
+    if (!fields.every(isGiven))
+      throw new DeviceListError(`device ${index + 1} of the list has no ${fields.join(" or no ")}`);
+    const kept = [...fields, ...optional].filter(isGiven).map((field) => [field, values[field]]);
+    return Object.fromEntries(kept) as Record<Field, string> & Partial<Record<Optional, string>>;
   });
 }
 
@@ -25,12 +32,12 @@ function parseJson(text: string): unknown[] {
   }
 }
 
-function parseCsv(text: string): unknown[] {
+function parseCsv(text: string, fields: readonly string[]): unknown[] {
   const [heading = [], ...rows] = text
     .split(/\r?\n/)
     .filter((line) => line.trim() !== "")
     .map((line) => line.split(/[,;\t]/).map((cell) => cell.trim().replace(/^"(.*)"$/, "$1")));
-  const [idAt, secretAt] = ["deviceId", "secret"].map((name) => heading.indexOf(name)) as [number, number];
-  if (idAt < 0 || secretAt < 0) throw new DeviceListError("the first line must name the columns deviceId and secret");
-  return rows.map((cells) => ({ deviceId: cells[idAt], secret: cells[secretAt] }));
+  if (!fields.every((field) => heading.includes(field)))
+    throw new DeviceListError(`the first line must name the columns ${fields.join(" and ")}`);
+  return rows.map((cells) => Object.fromEntries(heading.map((name, index) => [name, cells[index]])));
 }

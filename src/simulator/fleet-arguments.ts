@@ -1,14 +1,9 @@
-import { parseArgs } from "node:util";
+import { FleetUsageError, optionalWhole, readOptions, whole } from "./arguments";
 import { parseDeviceList } from "./device-list";
 import type { DeviceCredentials } from "./device-login";
 import type { FleetOptions } from "./mqtt-fleet";
 import { type ApiAccess, registerDevices } from "./register-devices";
 import { DEFAULT_PAYLOAD } from "./report-template";
-
-/** What was asked for cannot be meant; the message says why. */
-export class FleetUsageError extends Error {
-  override name = "FleetUsageError";
-}
 
 export const FLEET_USAGE = `islet sim mqtt [--broker mqtt://127.0.0.1:1883] <devices> [options]
 devices, one of
@@ -75,7 +70,7 @@ export function parseFleetArguments(args: readonly string[]): FleetArguments {
     broker: brokerOf(values.broker ?? "mqtt://127.0.0.1:1883"),
     caFile: values.ca,
     insecure: values.insecure ?? false,
-    rate: values.rate === "flood" ? "flood" : optional("rate", values.rate, 0, 10_000_000),
+    rate: values.rate === "flood" ? "flood" : optionalWhole("rate", values.rate, 0, 10_000_000),
     seconds: whole("seconds", values.seconds, 10, 0, 1e9),
     warmUpSeconds: whole("warm-up", values["warm-up"], 0, 0, 86_400),
     window: whole("window", values.window, 20, 1, 32_767),
@@ -106,7 +101,7 @@ async function devicesOf(
 ): Promise<(DeviceCredentials | { deviceId: string })[]> {
   switch (source.kind) {
     case "file":
-      return parseDeviceList(await readText(source.path));
+      return parseDeviceList(await readText(source.path), ["deviceId", "secret"]);
     case "api":
       return registerDevices(source.access, source.prefix, source.count);
     case "anonymous":
@@ -116,13 +111,7 @@ async function devicesOf(
   }
 }
 
-function read(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options: OPTIONS, strict: true, allowPositionals: false }).values;
-  } catch (error) {
-    throw new FleetUsageError(error instanceof Error ? error.message : String(error));
-  }
-}
+const read = (args: readonly string[]) => readOptions(args, OPTIONS);
 
 function sourceOf(values: Values): FleetArguments["source"] {
   const { devices, api, app, secret, product, anonymous } = values;
@@ -146,15 +135,4 @@ function brokerOf(text: string): FleetArguments["broker"] {
   if (!match) throw new FleetUsageError("--broker must look like mqtt://host:port or mqtts://host:port");
   const tls = match[1] === "mqtts";
   return { host: match[2] ?? match[3] ?? "", port: whole("broker", match[4], tls ? 8883 : 1883, 1, 65_535), tls };
-}
-
-const optional = (name: string, text: string | undefined, min: number, max: number) =>
-  text === undefined ? undefined : whole(name, text, 0, min, max);
-
-function whole(name: string, text: string | undefined, fallback: number, min: number, max: number): number {
-  if (text === undefined) return fallback;
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || value < min || value > max)
-    throw new FleetUsageError(`--${name} must be a whole number from ${min} to ${max}`);
-  return value;
 }

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { systemClock } from "../platform/clock";
-import { FleetUsageError, parseFleetArguments, prepareFleet } from "./fleet-arguments";
+import { FleetUsageError } from "./arguments";
+import { parseFleetArguments, prepareFleet } from "./fleet-arguments";
 import { type FleetOptions, runMqttFleet } from "./mqtt-fleet";
 import { DEFAULT_PAYLOAD } from "./report-template";
 import { startStubBroker } from "./testing/stub-broker";

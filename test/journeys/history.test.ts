@@ -316,7 +316,7 @@ test("what is refused is acknowledged, counted and traced with its reason; what 
     'msg_type_unknown msgType "somethingElse"',
     "payload_not_json ",
     "payload_not_object ",
-    "codec_unsupported data/binary needs a codec",
+    "codec_missing the product has no codec",
   ]);
   const metrics = await (await fetch(`http://${islet.ready.http}/metrics`)).text();
   for (const [labels, count] of [

@@ -9,7 +9,15 @@ export const PROGRAM = process.env.ISLET_PROGRAM
 
 export const ADMIN_PASSWORD = "correct horse battery staple";
 
-export type Ready = { event: "ready"; http: string; https: string; mqtt: string; mqtts: string };
+export type Ready = {
+  event: "ready";
+  http: string;
+  https: string;
+  mqtt: string;
+  mqtts: string;
+  coap: string;
+  coaps: string;
+};
 export type Islet = Awaited<ReturnType<typeof startIslet>>;
 
 export function temporaryFolder(): { path: string; [Symbol.dispose](): void } {
@@ -33,8 +41,8 @@ export async function startIslet({
     "https.listen": "127.0.0.1:0",
     "mqtt.listen": "127.0.0.1:0",
     "mqtts.listen": "127.0.0.1:0",
-    "coap.listen": "off",
-    "coaps.listen": "off",
+    "coap.listen": "127.0.0.1:0",
+    "coaps.listen": "127.0.0.1:0",
     "admin.password": ADMIN_PASSWORD,
     "log.level": "warn",
     ...settings,

@@ -100,6 +100,22 @@ export interface CoapEndpoint {
    * Sends what `prepare` made, also by an earlier process: same message id, same token, every time. Waits its turn.
    */
   transmit(peer: Peer, datagram: Uint8Array, options: TransmitOptions): Promise<RequestOutcome>;
+  /**
+   * The rest of a notification that came with Block2 and more to follow (RFC 7959 §2.6), fetched with the request that
+   * observes, without its Observe and token. `first` is copied before this returns, so it may be called while the
+   * notification is handled. One that is whole resolves at once. `observe` and `maxAgeSeconds` are the notification's.
+   */
+  completeBlock2(
+    peer: Peer,
+    request: OutgoingRequest,
+    first: MessageView,
+    options?: RequestOptions,
+  ): Promise<RequestOutcome>;
+  /**
+   * Somebody has proved on the plain port who he is: from now on his messages are remembered apart from those of
+   * strangers, so that a flood cannot push them out. It lasts as long as the peer object.
+   */
+  vouch(peer: Peer): void;
   /** Confirms a `taken` notification; its duplicates are then acknowledged without asking. */
   acknowledge(peer: Peer, messageId: number): void;
   /** The `taken` notification could not be stored: when it comes again it is new. */

@@ -10,7 +10,7 @@ import type { ClientSocket } from "./transport";
 export type Protocol = "mqtt" | "mqtts";
 
 /** Why a socket is not read at the moment; bits, because several can hold. */
-export const PAUSE = { congested: 1, uncommitted: 2, output: 4, connecting: 8, stopping: 16 } as const;
+export const PAUSE = { congested: 1, uncommitted: 2, output: 4, connecting: 8, stopping: 16, decoding: 32 } as const;
 const RESUMABLE_OUTPUT = 16 * 1024;
 
 /** What a connection needs of everything around it; one object for all of them. */
@@ -63,6 +63,8 @@ export class Connection implements AckSink, Timed {
   dueIndex = 0;
 
   pauses = 0;
+  /** Messages that a codec works on. */
+  decoding = 0;
   // Messages given to the store and not yet on disk, in two generations: when the older one is done, so are its bytes.
   #olderMessages = 0;
   #olderBytes = 0;
@@ -72,7 +74,7 @@ export class Connection implements AckSink, Timed {
   #ackBytes = 0;
   #output: Uint8Array[] | undefined;
   #outputBytes = 0;
-  /** Command answers under way: their acknowledgement waits for `commands`, and all later ones wait for it. */
+  /** Done before their turn came: tickets that wait for more than the store, see `answerStored`. */
   #answers: Map<number, "stored"> | undefined;
   #held: number[] | undefined;
 
@@ -141,7 +143,7 @@ export class Connection implements AckSink, Timed {
     if (this.uncommitted === 0) this.#host.settled(this);
   }
 
-  /** `commands` has stored the answer that came with this ticket. */
+  /** What else a message waits for is done: `commands` has stored the answer, what a codec made of it is on disk. */
   answerStored(ticket: number): void {
     if (this.#held?.[0] !== ticket) {
       this.#answers ??= new Map();

@@ -3,8 +3,8 @@ import type { Connection, Protocol } from "./connection";
 import { mqttCounters } from "./counters";
 import { Deadlines } from "./deadlines";
 import { endConnection } from "./end-connection";
-import { forgetPacketId } from "./handle-publish";
 import type { Hub } from "./hub";
+import { forgetPacketId } from "./inbound";
 import type { MqttListenerOptions } from "./listener";
 import { sessionRepository } from "./session-repository";
 import { mqttSessions } from "./sessions";
@@ -14,7 +14,7 @@ import { ACK_KIND, kindOf, packetIdOf } from "./ticket";
 /** Puts together what all connections share. `readable` takes the packets that wait in a connection's reader. */
 export function createHub(options: MqttListenerOptions, readable: (connection: Connection) => void): Hub {
   const { registry, telemetry, transactor, ingest, clock, log, settings, metrics } = options;
-  const { devices, commands, trace } = options;
+  const { devices, commands, codecs, trace } = options;
   let answers = 0;
   const hub: Hub = {
     clock,
@@ -22,6 +22,7 @@ export function createHub(options: MqttListenerOptions, readable: (connection: C
     devices,
     ingest,
     commands,
+    codecs,
     trace,
     settings,
     counters: mqttCounters(

@@ -1,11 +1,11 @@
 import type { DeviceLink, DownlinkCommand } from "../../capabilities/devices/device-link";
-import { encodeString, isTopicName, matches, type QoS } from "../../wire/mqtt";
+import { encodeString } from "../../wire/mqtt";
 import type { Connection } from "./connection";
 import { endConnection } from "./end-connection";
 import type { Hub } from "./hub";
 import { sendDownlink } from "./outbound";
 import { ownDevice } from "./own-device";
-import { commandTopic } from "./topics";
+import { subscribedTopic } from "./subscribed-topic";
 
 /** How commands reach devices that are connected by MQTT. */
 export function mqttDeviceLink(hub: Hub): DeviceLink {
@@ -20,14 +20,19 @@ export function mqttDeviceLink(hub: Hub): DeviceLink {
     async sendCommand(deviceNo, command, delivered) {
       const connection = openOne(deviceNo);
       if (!connection || hub.isStopping) return "unreachable";
-      const target = subscribedTopic(hub, connection, command.deviceId);
+      // JSON first: a device that hears both, by a wildcard say, needs no codec.
+      const json = subscribedTopic(hub, connection, command.deviceId, "json");
+      const target = json ?? subscribedTopic(hub, connection, command.deviceId, "binary");
       if (!target) {
         hub.counters.outbound(connection.protocol, "not_subscribed");
         hub.trace.record({ deviceNo, kind: "command", outcome: "failed", reason: "not_subscribed" });
         return "unreachable";
       }
       const { topic, qos } = target;
-      const payload = new TextEncoder().encode(renderCommand(command));
+      const payload = json
+        ? new TextEncoder().encode(JSON.stringify(toCloudReq(command)))
+        : await encodeCommand(hub, connection, command);
+      if (!payload || connection.state !== "open") return "unreachable"; // it may have left while a script ran
       return sendDownlink(hub, connection, command.atMostOnce ? 0 : qos, {
         topic: encodeString(topic),
         payload,
@@ -46,26 +51,26 @@ export function mqttDeviceLink(hub: Hub): DeviceLink {
 }
 
 /** cloudReq, device-mqtt.json 2.4. */
-const renderCommand = ({ serviceId, mid, method, paras }: DownlinkCommand): string =>
-  JSON.stringify({ msgType: "cloudReq", serviceId, mid, cmd: method, paras });
+const toCloudReq = ({ serviceId, mid, method, paras }: DownlinkCommand) => ({
+  ...({ msgType: "cloudReq", serviceId, mid, cmd: method, paras } as const),
+});
 
-/** The command topic of the addressed device that is subscribed to, as the device calls itself first. */
-function subscribedTopic(hub: Hub, connection: Connection, deviceId: string): { topic: string; qos: QoS } | undefined {
-  const owner = ownDevice(hub, connection, deviceId);
-  if (!owner) return undefined;
-  const ids = owner === connection.device ? [connection.loginId, owner.id, owner.nodeId] : [owner.id, owner.nodeId];
-  for (const id of ids) {
-    const topic = commandTopic(id);
-    const qos = isTopicName(topic) ? grantedQoS(connection, topic) : undefined; // an id may hold a wildcard
-    if (qos !== undefined) return { topic, qos };
-  }
+/** Undefined: the codec has no bytes for it, and the trace says why. */
+async function encodeCommand(
+  hub: Hub,
+  connection: Connection,
+  command: DownlinkCommand,
+): Promise<Uint8Array | undefined> {
+  const owner = ownDevice(hub, connection, command.deviceId);
+  const encoded = owner?.product
+    ? await hub.codecs.encode(owner.product.product.no, { ...toCloudReq(command), hasMore: 0 })
+    : NO_CODEC;
+  if (encoded.kind === "bytes") return encoded.bytes;
+  const { reason, detail } = encoded.kind === "failed" ? encoded : NOTHING_SAID;
+  hub.counters.outbound(connection.protocol, "not_encoded");
+  const deviceNo = (owner ?? connection.device)?.no;
+  hub.trace.record({ ...(deviceNo !== undefined && { deviceNo }), kind: "command", outcome: "failed", reason, detail });
   return undefined;
 }
-
-/** [MQTT-3.3.5-1] The highest of all filters that match; undefined when none does. */
-function grantedQoS({ session }: Connection, topic: string): QoS | undefined {
-  let highest: QoS | undefined;
-  for (const [filter, qos] of session?.subscriptions ?? [])
-    if ((highest === undefined || qos > highest) && matches(filter, topic)) highest = qos;
-  return highest;
-}
+const NO_CODEC = { kind: "failed", reason: "codec_missing", detail: "the product has no codec" } as const;
+const NOTHING_SAID = { reason: "nothing_encoded", detail: "the codec gave no bytes for the command" };

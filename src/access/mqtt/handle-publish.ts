@@ -1,14 +1,12 @@
 import type { LiveDevice } from "../../capabilities/devices/device";
-import { DomainError } from "../../platform/domain-error";
-import type { EnclosedRow } from "../../platform/storage/storage-writer";
 import { decodePublish, encodeString, isTopicName, type PublishView, type Will } from "../../wire/mqtt";
 import { type Connection, PAUSE } from "./connection";
-import { type DeviceMessage, parseDeviceMessage } from "./device-message";
+import { parseDeviceMessage } from "./device-message";
+import { takeBinary, takeBinaryWill } from "./handle-binary";
 import type { EndReason, Hub } from "./hub";
+import { isDuplicate, passOn, refuse, remember, takeAnswer, ticketFor, traceReport } from "./inbound";
 import { ownDevice } from "./own-device";
-import { INBOUND_ADDED, INBOUND_RELEASED } from "./session-repository";
 import { NO_TICKET, NOBODY } from "./sessions";
-import { ACK_KIND, answerTicket, packetIdOf, ticketOf } from "./ticket";
 import { dataTopic, parsePublishTopic } from "./topics";
 
 /** Returns why the connection has to end, if it has to. */
@@ -48,7 +46,7 @@ function takeOther(hub: Hub, connection: Connection, view: PublishView): boolean
   }
   if (target.kind === "custom") takeCustom(hub, connection, view);
   else if (target.codecMode === "json") takeDeviceMessage(hub, connection, owner, view);
-  else refuse(hub, connection, owner, view, "codec_unsupported", "data/binary needs a codec");
+  else takeBinary(hub, connection, owner, view, topic);
   return true;
 }
 
@@ -79,31 +77,6 @@ function takeDeviceMessage(hub: Hub, connection: Connection, owner: LiveDevice, 
   }
 }
 
-/** Acknowledged all the same: a device that repeats what nobody can read would do so for ever. */
-function refuse(
-  hub: Hub,
-  connection: Connection,
-  owner: LiveDevice,
-  view: PublishView,
-  reason: string,
-  detail: string,
-): void {
-  if (isDuplicate(hub, connection, view)) return;
-  hub.counters.inbound[connection.protocol].refused.add();
-  traceReport(hub, owner, reason, detail);
-  passOn(hub, connection, view, ticketFor(view));
-}
-
-function traceReport(hub: Hub, owner: LiveDevice, reason: string, detail: string): void {
-  hub.trace.record({
-    deviceNo: owner.no,
-    kind: "report",
-    outcome: "failed",
-    reason,
-    ...(detail !== "" && { detail }),
-  });
-}
-
 /** Custom topics are not parsed and not stored; they await the rules that forward them. */
 function takeCustom(hub: Hub, connection: Connection, view: PublishView): void {
   if (isDuplicate(hub, connection, view)) return;
@@ -111,76 +84,18 @@ function takeCustom(hub: Hub, connection: Connection, view: PublishView): void {
   passOn(hub, connection, view, ticketFor(view));
 }
 
-type Answer = Extract<DeviceMessage, { kind: "answer" }>;
-
-/** Goes through the store for its place in the order of acknowledgements, and through `commands` for its content. */
-function takeAnswer(hub: Hub, connection: Connection, owner: LiveDevice, view: PublishView, answer: Answer): void {
-  if (isDuplicate(hub, connection, view)) return;
-  hub.counters.inbound[connection.protocol].answer.add();
-  const plain = ticketFor(view);
-  const ticket = view.qos === 0 ? plain : answerTicket(plain, hub.nextAnswer());
-  passOn(hub, connection, view, ticket);
-  const stored = () => {
-    if (ticket !== plain) connection.answerStored(ticket);
-  };
-  const { qos, packetId } = view; // the view is another message's by then
-  tellCommands(hub, owner, answer).then(stored, (error: unknown) => {
-    hub.log.error("mqtt_answer_not_stored", { deviceId: owner.id, mid: answer.mid, error });
-    const sessionNo = connection.session?.no;
-    hub.abandoned(connection, ticket);
-    if (qos === 2 && sessionNo !== undefined)
-      hub.ingest.pass(NOBODY, NO_TICKET, { sql: INBOUND_RELEASED, values: [sessionNo, packetId] });
-    stored();
-  });
-}
-
-/** Rejects only when the answer could not be stored; one that `commands` refuses is dealt with. */
-async function tellCommands(hub: Hub, owner: LiveDevice, { mid, errcode, body }: Answer): Promise<void> {
-  try {
-    await hub.commands.answered(owner, mid, errcode, body);
-  } catch (error) {
-    if (!(error instanceof DomainError)) throw error;
-    hub.trace.record({ deviceNo: owner.no, kind: "response", outcome: "failed", reason: error.code.toLowerCase() });
-  }
-}
-
-function passOn(hub: Hub, connection: Connection, view: PublishView, ticket: number): void {
-  const enclosed = remember(connection, view);
-  connection.submitted(view.payloadLength);
-  hub.ingest.pass(connection, ticket, enclosed);
-}
-
-const KIND_OF_QOS = [ACK_KIND.none, ACK_KIND.puback, ACK_KIND.pubrec] as const;
-const ticketFor = (view: PublishView): number => ticketOf(KIND_OF_QOS[view.qos], view.packetId);
-
-/** [MQTT-4.3.3-2] A QoS 2 message whose identifier is not released yet is acknowledged again and not taken again. */
-function isDuplicate(hub: Hub, connection: Connection, view: PublishView): boolean {
-  if (view.qos !== 2 || !connection.session?.inbound?.has(view.packetId)) return false;
-  hub.counters.inbound[connection.protocol].duplicate.add();
-  connection.submitted(0);
-  hub.ingest.pass(connection, ticketFor(view)); // behind the first one, which may not be on disk yet
-  return true;
-}
-
-/** Notes the identifier of a QoS 2 message; for a persistent session it is stored together with the message. */
-function remember({ session }: Connection, view: PublishView): EnclosedRow | undefined {
-  if (view.qos !== 2 || !session) return undefined;
-  session.inbound ??= new Set();
-  session.inbound.add(view.packetId);
-  return session.no === undefined ? undefined : { sql: INBOUND_ADDED, values: [session.no, view.packetId] };
-}
-
-/** [MQTT-4.3.3-2] A message that could not be stored was never received. */
-export function forgetPacketId({ session }: Connection, ticket: number): void {
-  session?.inbound?.delete(packetIdOf(ticket));
-}
-
 /** A will counts as a report of its device. It was checked when the device connected. */
 export function publishWill(hub: Hub, connection: Connection, { topic, payload }: Will): void {
   const target = parsePublishTopic(topic);
-  if (target?.kind !== "data" || target.codecMode !== "json") return;
+  if (target?.kind !== "data") return;
   const owner = ownDevice(hub, connection, target.id);
   if (!owner) return;
+  if (target.codecMode === "binary") {
+    takeBinaryWill(hub, connection, owner, payload, topic).catch((error: unknown) =>
+      hub.log.error("mqtt_will_failed", { deviceId: owner.id, error }),
+    );
+    return;
+  }
   const message = parseDeviceMessage(payload, 0, payload.length);
   if (message.kind === "reports") {
     hub.counters.inbound[connection.protocol].will.add();

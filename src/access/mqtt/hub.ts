@@ -1,3 +1,4 @@
+import type { Codecs } from "../../capabilities/codecs/codec";
 import type { TraceSink } from "../../capabilities/devices/trace-sink";
 import type { Ingest } from "../../capabilities/telemetry/report";
 import type { Clock } from "../../platform/clock";
@@ -32,6 +33,7 @@ export type Hub = ConnectionHost & {
   readonly devices: MqttDevices;
   readonly ingest: Ingest;
   readonly commands: MqttCommands;
+  readonly codecs: Codecs;
   readonly trace: TraceSink;
   readonly counters: MqttCounters;
   readonly sessions: MqttSessions;
@@ -47,7 +49,7 @@ export type Hub = ConnectionHost & {
   readonly stalled: Map<Connection, number>;
   /** Reused for every PUBLISH. */
   readonly view: PublishView;
-  /** Tells command answers under way apart. */
+  /** Tells messages apart whose acknowledgement waits for more than the store. */
   nextAnswer(): number;
   isStopping: boolean;
 };

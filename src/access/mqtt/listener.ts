@@ -1,4 +1,5 @@
 import type { Database } from "bun:sqlite";
+import type { Codecs } from "../../capabilities/codecs/codec";
 import type { DeviceEvents } from "../../capabilities/devices/device";
 import type { DeviceLink } from "../../capabilities/devices/device-link";
 import type { TraceSink } from "../../capabilities/devices/trace-sink";
@@ -30,6 +31,7 @@ export type MqttListenerOptions = {
   readonly deviceEvents: Listenable<DeviceEvents>;
   readonly ingest: Ingest;
   readonly commands: MqttCommands;
+  readonly codecs: Codecs;
   readonly trace: TraceSink;
   /** registry.db, and telemetry.db for reading. */
   readonly registry: Database;
@@ -159,7 +161,7 @@ async function committed(hub: Hub): Promise<void> {
   const { clock, settings } = hub;
   const deadline = clock.monotonic() + settings.stopGraceMs;
   const never = new AbortController().signal;
-  const isBusy = () => [...hub.connections].some((connection) => connection.uncommitted > 0);
+  const isBusy = () => [...hub.connections].some(({ uncommitted, decoding }) => uncommitted > 0 || decoding > 0);
   while (isBusy() && clock.monotonic() < deadline) await clock.sleep(STOP_POLL_MS, never);
 }
 const STOP_POLL_MS = 10;

@@ -24,6 +24,8 @@ export class Session {
   #packetIds: PacketIds | undefined;
   /** Packet identifiers of QoS 2 messages between PUBLISH and PUBREL [MQTT-4.3.3-2]. */
   inbound: Set<number> | undefined;
+  /** Those of them that a codec works on: whether they got to the disk. */
+  decoding: Map<number, Promise<boolean>> | undefined;
   /** Connections and commits that still need this object in memory. */
   users = 0;
 

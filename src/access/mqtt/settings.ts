@@ -24,6 +24,8 @@ export type MqttSettings = {
   readonly maxInflight: number;
   readonly maxSubscriptions: number;
   readonly maxFilterBytes: number;
+  /** Messages of one connection that a codec works on in its own time; beyond it the socket is not read. */
+  readonly maxDecoding: number;
   /** Sub-devices that one connection keeps at hand. */
   readonly maxCachedSubDevices: number;
   /** How long a persistent session is kept without a connection. */
@@ -53,6 +55,7 @@ export const MQTT_DEFAULTS: MqttSettings = {
   maxInflight: 256,
   maxSubscriptions: 256,
   maxFilterBytes: 1_024,
+  maxDecoding: 64,
   maxCachedSubDevices: 1_024,
   sessionExpiryMs: 7 * 24 * 3_600_000,
   timestampToleranceMs: 3_600_000,

@@ -7,8 +7,8 @@ const ANSWER = 1 << 18;
 /** For a message that is acknowledged as soon as it is on disk. */
 export const ticketOf = (kind: AckKind, packetId: number): number => (kind << 16) | packetId;
 /**
- * For a command answer, which is acknowledged when `commands` has stored it too. The sequence tells answers under way
- * apart even when a device uses a packet identifier twice; all tickets are below 2^30.
+ * For a command answer, which is acknowledged when `commands` has stored it too, and for a message that a codec works
+ * on. The sequence tells those under way apart even when a device uses a packet identifier twice; all tickets are below 2^30.
  */
 export const answerTicket = (ticket: number, sequence: number): number => ticket + ANSWER * (1 + (sequence % MANY));
 const MANY = 4_095;

@@ -6,10 +6,11 @@ const CUSTOM = "$oc/devices/";
 const CUSTOM_MIDDLE = "/user/";
 
 export const dataTopic = (id: string) => `${DEVICES}${id}/data/json`;
-export const commandTopic = (id: string) => `${DEVICES}${id}/command/json`;
+export type CodecMode = "json" | "binary";
+export const commandTopic = (id: string, mode: CodecMode) => `${DEVICES}${id}/command/${mode}`;
 
 export type PublishTopic =
-  | { readonly kind: "data"; readonly id: string; readonly codecMode: "json" | "binary" }
+  | { readonly kind: "data"; readonly id: string; readonly codecMode: CodecMode }
   | { readonly kind: "custom"; readonly id: string; readonly name: string };
 
 /** What a device may publish to at all; undefined for every other topic. */

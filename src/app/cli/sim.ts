@@ -1,19 +1,59 @@
 import { readFile } from "node:fs/promises";
-import { systemClock } from "../../platform/clock";
-import { FLEET_USAGE, FleetUsageError, parseFleetArguments, prepareFleet, runMqttFleet } from "../../simulator";
+import { type Clock, systemClock } from "../../platform/clock";
+import {
+  FLEET_USAGE,
+  FleetUsageError,
+  LWM2M_USAGE,
+  parseFleetArguments,
+  parseLwm2mArguments,
+  prepareFleet,
+  prepareLwm2mFleet,
+  runLwm2mFleet,
+  runMqttFleet,
+} from "../../simulator";
 import { UsageError } from "./arguments";
-import type { Command } from "./command";
+import type { Command, Terminal } from "./command";
+
+type Fleet = {
+  readonly usage: string;
+  /** Resolves when it is over, with what is to be printed, and whether all devices were there to the end. */
+  run(words: readonly string[], signal: AbortSignal, clock: Clock, print: (line: string) => void): Promise<Ended>;
+};
+type Ended = { readonly result: unknown; readonly isWhole: boolean };
+
+const readText = (path: string) => readFile(path, "utf8");
+const FLEETS: Readonly<Record<string, Fleet>> = {
+  mqtt: {
+    usage: FLEET_USAGE,
+    async run(words, signal, clock, print) {
+      const options = await prepareFleet(parseFleetArguments(words), readText);
+      const result = await runMqttFleet({ ...options, signal }, clock, print);
+      return { result, isWhole: result.connected === result.devices };
+    },
+  },
+  lwm2m: {
+    usage: LWM2M_USAGE,
+    async run(words, signal, clock, print) {
+      const options = await prepareLwm2mFleet(parseLwm2mArguments(words), readText);
+      const result = await runLwm2mFleet({ ...options, signal }, clock, print);
+      return { result, isWhole: result.registered === result.devices };
+    },
+  },
+};
 
 export const simCommand: Command = {
-  usage: FLEET_USAGE.replace(/^islet /, ""),
+  usage: Object.values(FLEETS)
+    .map(({ usage }) => usage)
+    .join("\n\n")
+    .replace(/^islet /, ""),
   about: "simulates devices against any host",
-  async run([protocol, ...words], { out, stopped }) {
-    if (protocol !== "mqtt") throw new UsageError(`${protocol ?? "a protocol"} is not one of: mqtt`);
+  async run([protocol, ...words], { out, stopped }: Terminal) {
+    const fleet = protocol !== undefined && Object.hasOwn(FLEETS, protocol) ? FLEETS[protocol] : undefined;
+    if (!fleet) throw new UsageError(`${protocol ?? "a protocol"} is not one of: ${Object.keys(FLEETS).join(", ")}`);
     try {
-      const options = await prepareFleet(parseFleetArguments(words), (path) => readFile(path, "utf8"));
-      const result = await runMqttFleet({ ...options, signal: stopped }, systemClock, (line) => out(`${line}\n`));
+      const { result, isWhole } = await fleet.run(words, stopped, systemClock, (line) => out(`${line}\n`));
       out(`${JSON.stringify(result)}\n`);
-      return result.connected === result.devices ? 0 : 1;
+      return isWhole ? 0 : 1;
     } catch (error) {
       throw error instanceof FleetUsageError ? new UsageError(error.message) : error;
     }

@@ -1,52 +1,19 @@
 import type { Database } from "bun:sqlite";
 import type { AppId } from "../applications/application";
 import type { Command, CommandFilter } from "./command";
-import { type Delivery, isOpen } from "./delivery";
+import {
+  type CommandRow,
+  type CommandToStore,
+  type DeliveryFacts,
+  fromRow,
+  fromRows,
+  type StoredCommand,
+  toColumns,
+  toFacts,
+  toState,
+} from "./command-row";
+import type { Delivery } from "./delivery";
 
-/** A command with what only its delivery needs. */
-export type StoredCommand = { readonly command: Command; readonly mid: number; readonly carrierNo: number } & {
-  readonly delivery: Delivery;
-};
-export type CommandToStore = Omit<Command, "no" | "status" | "issuedTimes"> & {
-  readonly carrierNo: number;
-  readonly mid: number;
-  readonly answerUntil: number; // ms
-};
-
-/** What changes in the life of a command, beside its state. */
-type DeliveryFacts = Pick<Command, "result" | "issuedTimes" | "sentAt" | "deliveredAt" | "executedAt">;
-
-type CommandRow = {
-  no: number;
-  id: string;
-  app_no: number;
-  app_id: string;
-  device_no: number;
-  device_id: string;
-  carrier_no: number;
-  mid: number;
-  origin: string;
-  service_id: string;
-  service_type: string;
-  method: string;
-  paras: string;
-  mode: string;
-  sender: string | null;
-  to_type: string | null;
-  receiver: string | null;
-  callback_url: string | null;
-  expire_time_s: number | null;
-  max_retransmit: number | null;
-  status: string;
-  open: number;
-  result: string | null;
-  issued_times: number;
-  answer_until_ms: number;
-  created_ms: number;
-  sent_ms: number | null;
-  delivered_ms: number | null;
-  executed_ms: number | null;
-};
 const COLUMNS = [
   "id",
   "app_no",
@@ -76,9 +43,11 @@ const COLUMNS = [
   "sent_ms",
   "delivered_ms",
   "executed_ms",
+  "dispatch",
+  "queued",
 ] as const satisfies (keyof CommandRow)[];
 
-type Named = Record<string, string | number | null>;
+type Named = Record<string, string | number | Uint8Array | null>;
 
 export type CommandRepository = ReturnType<typeof commandRepository>;
 
@@ -89,7 +58,8 @@ export function commandRepository(db: Database) {
   );
   const update = db.query<null, Named>(
     `UPDATE command SET status = $status, open = $open, issued_times = $issued_times, result = $result,
-       sent_ms = $sent_ms, delivered_ms = $delivered_ms, executed_ms = $executed_ms WHERE no = $no`,
+       sent_ms = $sent_ms, delivered_ms = $delivered_ms, executed_ms = $executed_ms,
+       queued = $queued, answer_until_ms = $answer_until_ms, datagram = $datagram WHERE no = $no`,
   );
   const selectByNo = db.query<CommandRow, [number]>("SELECT * FROM command WHERE no = ?");
   const selectById = db.query<CommandRow, [string, string]>("SELECT * FROM command WHERE app_id = ? AND id = ?");
@@ -97,7 +67,8 @@ export function commandRepository(db: Database) {
     "SELECT * FROM command WHERE carrier_no = ? AND mid = ? AND open = 1",
   );
   const selectOpenOf = db.query<CommandRow, [number]>(
-    "SELECT * FROM command INDEXED BY command_open_mid WHERE carrier_no = ? AND open = 1 ORDER BY no",
+    `SELECT * FROM command INDEXED BY command_open_mid WHERE carrier_no = ? AND open = 1
+       AND dispatch = 'connected' ORDER BY no`,
   );
   const countOpenOf = db.query<{ count: number }, [number]>(
     "SELECT count(*) AS count FROM command WHERE carrier_no = ? AND open = 1",
@@ -106,10 +77,10 @@ export function commandRepository(db: Database) {
     "SELECT mid FROM command WHERE carrier_no = ? ORDER BY no DESC LIMIT 1",
   );
   const selectOverdue = db.query<CommandRow, [number, number]>(
-    "SELECT * FROM command WHERE open = 1 AND answer_until_ms <= ? ORDER BY answer_until_ms LIMIT ?",
+    "SELECT * FROM command WHERE open = 1 AND queued = 0 AND answer_until_ms <= ? ORDER BY answer_until_ms LIMIT ?",
   );
   const selectOpenAfter = db.query<CommandRow, [number, number]>(
-    "SELECT * FROM command WHERE open = 1 AND no > ? ORDER BY no LIMIT ?",
+    "SELECT * FROM command WHERE open = 1 AND dispatch = 'connected' AND no > ? ORDER BY no LIMIT ?",
   );
   const deleteEnded = db.query<null, [number, number]>(
     `DELETE FROM command WHERE no IN (
@@ -121,17 +92,31 @@ export function commandRepository(db: Database) {
     /** Undefined when the application has used this id before. */
     add(input: CommandToStore, delivery: Delivery): StoredCommand | undefined {
       if (selectById.get(input.appId, input.id)) return undefined;
-      const row = insert.get({ ...toColumns(input), ...toState(delivery), ...toFacts({ ...input, issuedTimes: 0 }) });
+      const row = insert.get({
+        ...toColumns(input),
+        ...toState(input.dispatch, delivery),
+        ...toFacts({ ...input, issuedTimes: 0 }),
+        answer_until_ms: input.until,
+      });
       if (!row) throw new Error("command was not inserted");
       return this.get(row.no);
     },
-    save(no: number, delivery: Delivery, changed: DeliveryFacts): void {
-      update.run({ no, ...toState(delivery), ...toFacts(changed) });
+    save(
+      { no, dispatch }: Pick<Command, "no" | "dispatch">,
+      delivery: Delivery,
+      changed: DeliveryFacts,
+      { until, datagram }: Pick<StoredCommand, "until" | "datagram">,
+    ): void {
+      const state = toState(dispatch, delivery);
+      const kept = state.queued === 1 && datagram ? datagram : null;
+      update.run({ no, ...state, ...toFacts(changed), answer_until_ms: until, datagram: kept });
     },
     get: (no: number): StoredCommand | undefined => fromRow(selectByNo.get(no)),
-    findById: (appId: AppId, id: string): Command | undefined => fromRow(selectById.get(appId, id))?.command,
+    findById: (appId: AppId, id: string): StoredCommand | undefined => fromRow(selectById.get(appId, id)),
     findOpen: (carrierNo: number, mid: number): StoredCommand | undefined => fromRow(selectOpenMid.get(carrierNo, mid)),
+    /** Of connected devices, as the next two. */
     openOf: (carrierNo: number): StoredCommand[] => fromRows(selectOpenOf.all(carrierNo)),
+    /** Whatever the way to the device. */
     countOpenOf: (carrierNo: number): number => countOpenOf.get(carrierNo)?.count ?? 0,
     /** 0 when nothing is known of earlier ones. */
     lastMid: (carrierNo: number): number => selectLastMid.get(carrierNo)?.mid ?? 0,
@@ -171,88 +156,4 @@ export function commandRepository(db: Database) {
       };
     },
   };
-}
-
-const toColumns = (input: CommandToStore) => ({
-  id: input.id,
-  app_no: input.appNo,
-  app_id: input.appId,
-  device_no: input.deviceNo,
-  device_id: input.deviceId,
-  carrier_no: input.carrierNo,
-  mid: input.mid,
-  origin: input.origin,
-  service_id: input.serviceId,
-  service_type: input.serviceType,
-  method: input.method,
-  paras: JSON.stringify(input.paras),
-  mode: input.mode,
-  sender: input.from ?? null,
-  to_type: input.toType ?? null,
-  receiver: input.to ?? null,
-  callback_url: input.callbackUrl ?? null,
-  expire_time_s: input.expireTimeS ?? null,
-  max_retransmit: input.maxRetransmit ?? null,
-  answer_until_ms: input.answerUntil,
-  created_ms: input.createdAt,
-});
-
-const toState = (delivery: Delivery) => ({
-  status: delivery.state,
-  open: isOpen(delivery) ? 1 : 0,
-});
-
-const toFacts = ({ result, issuedTimes, sentAt, deliveredAt, executedAt }: DeliveryFacts) => ({
-  issued_times: issuedTimes,
-  result: result === undefined ? null : JSON.stringify(result),
-  sent_ms: sentAt ?? null,
-  delivered_ms: deliveredAt ?? null,
-  executed_ms: executedAt ?? null,
-});
-
-const fromRows = (rows: readonly CommandRow[]): StoredCommand[] =>
-  rows.map((row) => fromRow(row)).filter((stored) => stored !== undefined);
-
-function fromRow(row: CommandRow | null): StoredCommand | undefined {
-  if (!row) return undefined;
-  const command = {
-    no: row.no,
-    id: row.id,
-    appNo: row.app_no,
-    appId: row.app_id,
-    deviceNo: row.device_no,
-    deviceId: row.device_id,
-    origin: row.origin,
-    serviceId: row.service_id,
-    serviceType: row.service_type,
-    method: row.method,
-    paras: JSON.parse(row.paras),
-    mode: row.mode,
-    from: row.sender ?? undefined,
-    toType: row.to_type ?? undefined,
-    to: row.receiver ?? undefined,
-    callbackUrl: row.callback_url ?? undefined,
-    expireTimeS: row.expire_time_s ?? undefined,
-    maxRetransmit: row.max_retransmit ?? undefined,
-    status: row.status,
-    result: row.result === null ? undefined : JSON.parse(row.result),
-    issuedTimes: row.issued_times,
-    createdAt: row.created_ms,
-    sentAt: row.sent_ms ?? undefined,
-    deliveredAt: row.delivered_ms ?? undefined,
-    executedAt: row.executed_ms ?? undefined,
-  } as Command; // written by toColumns and toState only
-  return { command, mid: row.mid, carrierNo: row.carrier_no, delivery: toDelivery(row) };
-}
-
-function toDelivery({ status, issued_times, open }: CommandRow): Delivery {
-  const state = status as Command["status"];
-  switch (state) {
-    case "SENT":
-      return { state, issued: issued_times, open: open === 1 };
-    case "DELIVERED":
-      return { state, open: open === 1 };
-    default:
-      return { state };
-  }
 }

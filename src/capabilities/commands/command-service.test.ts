@@ -7,7 +7,7 @@ import { groupCommit } from "../../platform/storage/group-commit";
 import { openDatabase } from "../../platform/storage/open-database";
 import { type ManualClock, manualClock } from "../../platform/testing/manual-clock";
 import type { AppId } from "../applications/application";
-import type { Device, DeviceEvents, DeviceId, LiveDevice } from "../devices/device";
+import type { ContactEvents, Device, DeviceEvents, DeviceId, LiveDevice } from "../devices/device";
 import type { DeviceLink, DownlinkCommand } from "../devices/device-link";
 import type { TraceEntry } from "../devices/trace-sink";
 import type { CompiledProduct } from "../products/product";
@@ -52,7 +52,10 @@ function start(db = openDatabase(":memory:", { migrations: REGISTRY_MIGRATIONS }
     devices: { find: (appId, id) => devices.find((it) => it.appId === appId && it.id === id) },
     deviceEvents,
     products: { compiled: (no) => PRODUCTS[no] },
+    contactEvents: eventBus<ContactEvents>(),
     links: [fakeLink(), link], // the first knows no device
+    sleepingLinks: [],
+    lastSeen: { of: () => undefined },
     events,
     clock,
     ids: { next: () => `made-${++lastId}` },
@@ -70,6 +73,7 @@ const device = (no: number, id: string, facts: Partial<Device>) =>
 
 const PRODUCTS: Record<number, CompiledProduct> = {
   1: {
+    product: { protocolType: "MQTT" },
     passThrough: false,
     services: new Map([
       [
@@ -86,7 +90,7 @@ const PRODUCTS: Record<number, CompiledProduct> = {
       ],
     ]),
   } as unknown as CompiledProduct,
-  2: { passThrough: true, services: new Map() } as unknown as CompiledProduct,
+  2: { product: { protocolType: "MQTT" }, passThrough: true, services: new Map() } as unknown as CompiledProduct,
 };
 
 function fakeLink() {

@@ -7,24 +7,23 @@ import type { Log } from "../../platform/log";
 import type { Metrics } from "../../platform/metrics";
 import type { Transactor } from "../../platform/storage/group-commit";
 import type { AppId } from "../applications/application";
-import type { Device, DeviceEvents, LiveDevice } from "../devices/device";
-import type { DeviceLink } from "../devices/device-link";
+import type { ContactEvents, Device, DeviceEvents, LiveDevice } from "../devices/device";
+import type { DeviceLink, SleepingDeviceLink } from "../devices/device-link";
 import type { TraceSink } from "../devices/trace-sink";
 import type { ProductService } from "../products/product";
-import type {
-  Command,
-  CommandEvents,
-  CommandFilter,
-  CommandId,
-  CommandParas,
-  CommandService,
-  CommandSettings,
-  NewSignal,
-} from "./command";
-import { type CommandChange, commandChanges } from "./command-changes";
-import { commandRepository, type StoredCommand } from "./command-repository";
-import { checkCommand, nextMid } from "./command-target";
-import { ISSUING } from "./delivery";
+import type { LastSeen } from "../telemetry/last-seen";
+import { cancelTasks } from "./cancel-tasks";
+import type { Command, CommandEvents, CommandFilter, CommandParas, CommandService, CommandSettings } from "./command";
+import { commandChanges } from "./command-changes";
+import { commandQueue } from "./command-queue";
+import { commandRepository } from "./command-repository";
+import { describeCommand } from "./command-row";
+import { checkCommand } from "./command-target";
+import { connectedCommands } from "./connected-commands";
+import { expiry } from "./expiry";
+import { type CommandRequest, carrierOf, storeCommand } from "./new-command";
+import { queueRepository } from "./queue-repository";
+import { isSleeping, sleepingCommands } from "./sleeping-commands";
 
 const TO_TYPE = "GATEWAY"; // the only kind of receiver that 1.9.7 lists
 
@@ -34,9 +33,13 @@ export type CommandParts = {
   /** Within the application; undefined for the device of another. */
   readonly devices: { find(appId: AppId, id: string): Device | undefined };
   readonly deviceEvents: Listenable<DeviceEvents>;
+  readonly contactEvents: Listenable<ContactEvents>;
   readonly products: Pick<ProductService, "compiled">;
   /** Asked at each command, so links may join later. */
   readonly links: readonly DeviceLink[];
+  /** To devices that sleep; asked each time too. */
+  readonly sleepingLinks: readonly SleepingDeviceLink[];
+  readonly lastSeen: Pick<LastSeen, "of">;
   readonly events: Emitter<CommandEvents>;
   readonly clock: Clock;
   readonly ids: Ids;
@@ -45,136 +48,60 @@ export type CommandParts = {
   readonly trace: TraceSink;
   readonly settings: CommandSettings;
 };
-type Request = NewSignal & Pick<Command, "origin" | "callbackUrl" | "expireTimeS" | "maxRetransmit">;
 
 /** `sweep` closes what was not answered in time and deletes what is too old; see `startCommandUpkeep`. */
 export function createCommandService(parts: CommandParts): CommandService & { sweep(): Promise<void> } {
-  const { transactor, devices, products, links, clock, ids, log, trace, settings } = parts;
-  const repository = commandRepository(parts.db);
-  const apply = commandChanges(repository, parts.events, parts.metrics);
-  // Deleted with its device, in the same transaction.
-  parts.deviceEvents.on("deviceDeleted", ({ device }) => repository.deleteOfDevice(device.no));
+  const { db, transactor, devices, products, links, sleepingLinks, clock, ids, log, metrics, trace, settings } = parts;
+  const repository = commandRepository(db);
+  const queued = queueRepository(db);
+  let pending = 0; // of all devices
+  const sleepingLink = (deviceNo: number) =>
+    sleepingLinks.find((it) => it.isRegistered(deviceNo)) ?? sleepingLinks.at(0);
 
-  async function issue(appId: AppId, request: Request): Promise<Command> {
+  const store = storeCommand({ repository, ids, metrics, settings });
+  const apply = commandChanges({
+    ...{ repository, transactor, events: parts.events, metrics, settings },
+    committed(before, after) {
+      if (before.status === "PENDING" && after.status !== "PENDING") pending -= 1;
+      queue.changed(before, after);
+    },
+  });
+  const shared = { transactor, store, apply, clock, log, trace, settings };
+  const connected = connectedCommands({ ...shared, repository, links });
+  const queue = commandQueue({ ...shared, commands: repository, repository: queued, link: sleepingLink });
+  const expiring = expiry({ ...shared, repository: queued });
+  const tasks = cancelTasks({ ...shared, db, queue: queued, devices, ids });
+  const createForSleeping = sleepingCommands({
+    ...{ ...shared, repository: queued, link: sleepingLink, lastSeen: (no) => parts.lastSeen.of(no) },
+    added(command) {
+      if (command.status === "PENDING") {
+        pending += 1;
+        expiring.plan(command.createdAt + (command.expireTimeS ?? 0) * 1_000);
+      }
+      queue.added(command);
+    },
+  });
+
+  parts.contactEvents.on("deviceHeard", queue.heard);
+  // Deleted with its device, in the same transaction.
+  parts.deviceEvents.on("deviceDeleted", ({ device: { no } }) => {
+    const { numbers, pendingCount } = queued.ofDevice(no);
+    tasks.deleteOfDevice(no);
+    repository.deleteOfDevice(no);
+    transactor.afterCommit(() => {
+      pending -= pendingCount;
+      queue.removed(no, numbers);
+    });
+  });
+  metrics.gauge("islet_commands_pending", "Commands that wait for devices that sleep", () => pending);
+
+  /** The device and what the model says of the command. */
+  function target(appId: AppId, request: CommandRequest) {
     const device = devices.find(appId, request.deviceId);
     if (!device) throw new DomainError("DEVICE_NOT_FOUND", { deviceId: request.deviceId });
-    const carrierNo = carrierOf(device);
-    const paras = request.paras ?? {};
-    const { serviceType } = checkCommand(
-      device.productNo === undefined ? undefined : products.compiled(device.productNo),
-      device,
-      { ...request, paras },
-    );
-    const link = links.find((it) => it.isConnected(carrierNo));
-    if (!link) throw offline(device);
-    const stored = await transactor.write(() => {
-      if (repository.countOpenOf(carrierNo) >= settings.maxOpenPerDevice) throw congested(carrierNo);
-      const mid = nextMid(repository.lastMid(carrierNo), (it) => repository.isMidOpen(carrierNo, it));
-      if (mid === undefined) throw congested(carrierNo);
-      const createdAt = clock.now();
-      const added = repository.add(
-        {
-          id: (request.requestId || ids.next()) as CommandId,
-          appNo: device.appNo,
-          appId: device.appId,
-          deviceNo: device.no,
-          deviceId: device.id,
-          carrierNo,
-          mid,
-          origin: request.origin,
-          serviceId: request.serviceId,
-          serviceType,
-          method: request.method,
-          paras,
-          mode: request.mode ?? "ACK",
-          from: request.from || undefined, // notifications need somebody to go to
-          toType: request.toType,
-          to: request.to,
-          callbackUrl: request.callbackUrl,
-          expireTimeS: request.expireTimeS,
-          maxRetransmit: request.maxRetransmit,
-          result: undefined,
-          createdAt,
-          sentAt: undefined,
-          deliveredAt: undefined,
-          executedAt: undefined,
-          answerUntil: createdAt + settings.answerTimeoutMs,
-        },
-        ISSUING,
-      );
-      if (!added) throw new DomainError("INPUT_INVALID", { field: "requestId", reason: "it was used before" });
-      return added;
-    });
-    return handOver(link, stored);
-  }
-
-  async function handOver(link: DeviceLink, { command, mid, carrierNo }: StoredCommand): Promise<Command> {
-    const { no, mode, serviceId, method, paras, deviceId } = command;
-    const message = { mid, serviceId, method, paras, deviceId, ...(mode === "NOACK" && { atMostOnce: true }) };
-    const outcome = await link
-      .sendCommand(carrierNo, message, () => change(no, { type: "acknowledged" }).catch(reportFault(command)))
-      .catch((error: unknown) => {
-        reportFault(command)(error);
-        return "unreachable" as const;
-      });
-    trace.record({
-      deviceNo: command.deviceNo,
-      kind: "command",
-      outcome: outcome === "sent" ? "succeeded" : "failed",
-      reason: outcome,
-      detail: describe(command),
-    });
-    const changed = await change(
-      no,
-      outcome === "sent" ? { type: "handedOver", answerExpected: mode === "ACK" } : { type: "unreachable" },
-    );
-    if (!changed) throw new DomainError("DEVICE_NOT_FOUND", { deviceId }); // deleted while it was sent to
-    return changed;
-  }
-
-  /** Undefined when the command is no longer there. */
-  const change = (no: number, what: CommandChange): Promise<Command | undefined> =>
-    transactor.write(() => {
-      const stored = repository.get(no);
-      return stored && apply(stored, what, clock.now());
-    });
-
-  const reportFault =
-    ({ id, deviceId }: Command) =>
-    (error: unknown): void =>
-      log.error("command_failed", { requestId: id, deviceId, error });
-
-  function offline(device: Device): DomainError {
-    trace.record({ deviceNo: device.no, kind: "command", outcome: "failed", reason: "offline" });
-    return device.gatewayNo === undefined
-      ? new DomainError("DEVICE_OFFLINE", { deviceId: device.id })
-      : new DomainError("GATEWAY_OFFLINE", { deviceId: device.id, gatewayId: device.gatewayId });
-  }
-
-  /** Facts are looked at now, so that nothing that is sent through the next connection is meant. */
-  async function connectionLost(deviceNo: number): Promise<void> {
-    for (const numbers of inBatches(openWithout(deviceNo))) {
-      await transactor.write(() => lose(numbers, "connection_lost"));
-    }
-  }
-  const openWithout = (deviceNo: number): number[] =>
-    repository
-      .openOf(deviceNo)
-      .filter((stored) => !isHeld(stored))
-      .map(({ command }) => command.no);
-
-  function lose(numbers: readonly number[], reason: "connection_lost" | "platform_restarted"): void {
-    for (const no of numbers) {
-      const stored = repository.get(no);
-      if (stored) apply(stored, { type: "connectionLost", held: false, reason }, clock.now());
-    }
-  }
-  const isHeld = ({ carrierNo, mid }: StoredCommand): boolean =>
-    links.some((link) => link.holdsCommand?.(carrierNo, mid) ?? false);
-
-  function* inBatches(numbers: readonly number[]): Iterable<readonly number[]> {
-    for (let from = 0; from < numbers.length; from += settings.sweepBatch)
-      yield numbers.slice(from, from + settings.sweepBatch);
+    const product = device.productNo === undefined ? undefined : products.compiled(device.productNo);
+    const { serviceType } = checkCommand(product, device, { ...request, paras: request.paras ?? {} });
+    return { device, product, serviceType };
   }
 
   function refuseAnswer(device: LiveDevice, mid: number, reason: string): void {
@@ -185,12 +112,33 @@ export function createCommandService(parts: CommandParts): CommandService & { sw
     async send(appId, signal) {
       if (signal.toType !== undefined && signal.toType !== TO_TYPE)
         throw new DomainError("RECEIVER_TYPE_UNKNOWN", { toType: signal.toType });
-      return issue(appId, { ...signal, ...NO_CALLBACK, origin: "signal" });
+      const request: CommandRequest = { ...signal, ...NO_CALLBACK, origin: "signal" };
+      const { device, serviceType } = target(appId, request);
+      return connected.issue(device, serviceType, request);
     },
 
     async create(appId, { callbackUrl, expireTimeS, maxRetransmit, ...command }) {
-      return issue(appId, { ...command, callbackUrl, expireTimeS, maxRetransmit, origin: "command" });
+      const request: CommandRequest = { ...command, callbackUrl, expireTimeS, maxRetransmit, origin: "command" };
+      const { device, product, serviceType } = target(appId, request);
+      return isSleeping(device, product)
+        ? createForSleeping(device, serviceType, request)
+        : connected.issue(device, serviceType, request);
     },
+
+    async cancel(appId, id) {
+      const cancelled = await transactor.write(() => {
+        const stored = repository.findById(appId, id);
+        if (!stored) throw new DomainError("COMMAND_NOT_FOUND", { commandId: id });
+        const now = clock.now();
+        if (stored.delivery.state !== "PENDING") return undefined;
+        const after = apply(stored, { type: stored.until <= now ? "expired" : "cancelled" }, now);
+        return after.status === "CANCELED" ? after : undefined;
+      });
+      if (!cancelled) throw new DomainError("COMMAND_NOT_CANCELLABLE", { commandId: id });
+      return cancelled;
+    },
+    createCancelTask: tasks.create,
+    queryCancelTasks: tasks.query,
 
     query(appId, filter: CommandFilter) {
       const { deviceId, createdAfter, createdBefore } = filter;
@@ -201,49 +149,52 @@ export function createCommandService(parts: CommandParts): CommandService & { sw
       return repository.page(appId, device?.no, filter);
     },
 
-    find: (appId, id) => repository.findById(appId, id),
+    find: (appId, id): Command | undefined => repository.findById(appId, id)?.command,
 
     async answered(device, mid, errcode, body: CommandParas | undefined) {
       const carrierNo = carrierOf(device);
       await transactor.write(() => {
         const stored = repository.findOpen(carrierNo, mid);
         if (!stored) return refuseAnswer(device, mid, "unknown_mid");
+        const { command } = stored;
+        // What waits in a queue is not known to the device.
+        if (command.dispatch !== "connected" && command.issuedTimes === 0)
+          return refuseAnswer(device, mid, "unknown_mid");
         // A sub-device speaks for itself only; its gateway for all that is behind it.
-        if (device.no !== carrierNo && device.no !== stored.command.deviceNo)
+        if (device.no !== carrierNo && device.no !== command.deviceNo)
           return refuseAnswer(device, mid, "not_its_command");
         apply(stored, { type: "answered", errcode, body }, clock.now());
         trace.record({
-          deviceNo: stored.command.deviceNo,
+          deviceNo: command.deviceNo,
           kind: "response",
           outcome: "succeeded",
           reason: errcode === 0 ? "executed" : "refused_by_device",
-          detail: describe(stored.command),
+          detail: describeCommand(command),
         });
       });
     },
 
-    async delivered(deviceNo, mid) {
-      if (!repository.findOpen(deviceNo, mid)) return;
-      await transactor.write(() => {
-        const stored = repository.findOpen(deviceNo, mid);
-        if (stored) apply(stored, { type: "acknowledged" }, clock.now());
-      });
-    },
-
-    connectionLost,
+    delivered: connected.delivered,
+    connectionLost: connected.connectionLost,
 
     async recover() {
-      let last = 0;
-      for (;;) {
-        const open = repository.openAfter(last, settings.sweepBatch);
-        if (open.length === 0) return;
-        last = open.at(-1)?.command.no ?? last;
-        const lost = open.filter((stored) => !isHeld(stored)).map(({ command }) => command.no);
-        await transactor.write(() => lose(lost, "platform_restarted"));
-      }
+      await connected.recover();
+      pending = queued.countPending();
+      await expiring.expireDue();
+      expiring.planNext();
+      queue.load();
+      await tasks.runOpen();
+    },
+    resume: queue.resume,
+    hold: queue.hold,
+    async stop() {
+      expiring.stop();
+      await queue.stop();
     },
 
     async sweep() {
+      await expiring.expireDue();
+      await tasks.runOpen();
       for (let closed = settings.sweepBatch; closed === settings.sweepBatch; ) {
         closed = await transactor.write(() => {
           const overdue = repository.overdue(clock.now(), settings.sweepBatch);
@@ -252,15 +203,16 @@ export function createCommandService(parts: CommandParts): CommandService & { sw
         });
       }
       const createdBefore = () => clock.now() - settings.keepMs;
-      for (let deleted = settings.sweepBatch; deleted === settings.sweepBatch; )
-        deleted = await transactor.write(() => repository.deleteEnded(createdBefore(), settings.sweepBatch));
+      for (let deleted = settings.sweepBatch; deleted === settings.sweepBatch; ) {
+        deleted = await transactor.write(() =>
+          Math.max(
+            repository.deleteEnded(createdBefore(), settings.sweepBatch),
+            tasks.deleteEnded(createdBefore(), settings.sweepBatch),
+          ),
+        );
+      }
     },
   };
 }
 
 const NO_CALLBACK = { callbackUrl: undefined, expireTimeS: undefined, maxRetransmit: undefined };
-
-/** Whose connection a command goes through. */
-const carrierOf = ({ no, gatewayNo }: Pick<Device, "no" | "gatewayNo">): number => gatewayNo ?? no;
-const congested = (carrierNo: number) => new DomainError("CONGESTED", { deviceNo: carrierNo, reason: "open commands" });
-const describe = ({ id, serviceId, method }: Command) => `${id} ${serviceId}.${method}`.slice(0, 200);

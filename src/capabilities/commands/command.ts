@@ -1,5 +1,6 @@
 import type { AppId } from "../applications/application";
 import type { DeviceId, LiveDevice } from "../devices/device";
+import type { CancelTask, CancelTaskFilter, CancelTaskPage } from "./cancel-task";
 
 /** `commandId` of 1.9.1 and `requestId` of 1.9.7: unique within the application, up to 128 characters. */
 export type CommandId = string & { readonly brand: "CommandId" };
@@ -23,11 +24,27 @@ export type CommandStatus = (typeof COMMAND_STATUSES)[number];
 export type CommandMode = "ACK" | "NOACK";
 export type CommandParas = Readonly<Record<string, unknown>>;
 
-/** How a command ended: what the device said, or why it never could. */
+/**
+ * How it goes to its device. connected: through a connection. To a device that sleeps (its product speaks CoAP or LWM2M):
+ * immediate: at once, whether it listens or not; cached: kept until it is there.
+ */
+export type CommandDispatch = "connected" | "immediate" | "cached";
+
+/** How a command ended: what the device said, or why it never could. `detail` is for people. */
 export type CommandResult =
   | { readonly errcode: number; readonly body: CommandParas | undefined }
-  | { readonly reason: CommandFailure };
-export const COMMAND_FAILURES = ["device_unreachable", "connection_lost", "platform_restarted", "no_answer"] as const;
+  | { readonly reason: CommandFailure; readonly detail?: string };
+export const COMMAND_FAILURES = [
+  "device_unreachable",
+  "connection_lost",
+  "platform_restarted",
+  "no_answer",
+  // of devices that sleep
+  "device_offline", // an immediate one, and the platform knew
+  "not_encodable",
+  "refused_by_device",
+  "no_acknowledgement",
+] as const;
 export type CommandFailure = (typeof COMMAND_FAILURES)[number];
 
 export type Command = {
@@ -39,6 +56,7 @@ export type Command = {
   readonly deviceId: DeviceId;
   /** `signal`: sent with 1.9.7. `command`: created with 1.9.1, has a `callbackUrl` or none. */
   readonly origin: "signal" | "command";
+  readonly dispatch: CommandDispatch;
   readonly serviceId: string;
   readonly serviceType: string;
   readonly method: string;
@@ -53,6 +71,7 @@ export type Command = {
   readonly maxRetransmit: number | undefined;
   readonly status: CommandStatus;
   readonly result: CommandResult | undefined;
+  /** How often it was given to the transport; what that repeats by itself does not count. */
   readonly issuedTimes: number;
   readonly createdAt: number; // ms, as the others
   readonly sentAt: number | undefined;
@@ -81,7 +100,7 @@ export type NewCommand = {
   readonly method: string;
   readonly paras: CommandParas;
   readonly callbackUrl?: string | undefined;
-  /** Of no effect for MQTT devices: nothing is cached for them. */
+  /** 0: immediate; left out: cached for the default time. Of no effect for MQTT devices: nothing is cached for them. */
   readonly expireTimeS?: number | undefined;
   readonly maxRetransmit?: number | undefined;
 };
@@ -104,8 +123,19 @@ export interface CommandService {
    * after all gives status FAILED in the result. Use `signalStatus` for the words of 1.9.7; `sentAt ?? createdAt` is its timestamp.
    */
   send(appId: AppId, signal: NewSignal): Promise<Command>;
-  /** 1.9.1. Throws the same; the command is immediate and its mode is ACK. */
+  /**
+   * 1.9.1. To a connected device as `send`, with mode ACK. To a device that sleeps it throws DEVICE_NOT_FOUND,
+   * SERVICE_NOT_FOUND, COMMAND_NAME_INVALID, COMMAND_MUTED, COMMAND_PARAMETERS_INVALID, DEVICE_ZOMBIE (not seen for too
+   * long), COMMAND_LIMIT_REACHED (cached ones), CONGESTED; a cached one comes back as PENDING, an immediate one as SENT,
+   * or as FAILED when the platform knows that the device is offline.
+   */
   create(appId: AppId, command: NewCommand): Promise<Command>;
+  /** 1.9.3: a PENDING command becomes CANCELED. Throws COMMAND_NOT_FOUND, COMMAND_NOT_CANCELLABLE. */
+  cancel(appId: AppId, id: string): Promise<Command>;
+  /** 1.9.5: a task that cancels all that is PENDING for the device; comes back WAITTING. Throws DEVICE_NOT_FOUND. */
+  createCancelTask(appId: AppId, deviceId: string): Promise<CancelTask>;
+  /** 1.9.6, newest first. Throws DEVICE_NOT_FOUND, INPUT_INVALID (empty period). */
+  queryCancelTasks(appId: AppId, filter: CancelTaskFilter): CancelTaskPage;
   /** 1.9.2, newest first. Throws DEVICE_NOT_FOUND, INPUT_INVALID (empty period). */
   query(appId: AppId, filter: CommandFilter): { items: Command[]; total: number };
   find(appId: AppId, id: string): Command | undefined;
@@ -119,8 +149,14 @@ export interface CommandService {
   delivered(deviceNo: number, mid: number): Promise<void>;
   /** The last connection of a device is gone. Commands that no kept session holds (`DeviceLink.holdsCommand`) have failed. */
   connectionLost(deviceNo: number): Promise<void>;
-  /** Once at start, before devices can connect: ends what the last run left open. */
+  /** Once at start, before devices can connect: ends what the last run left open, and knows again what waits. */
   recover(): Promise<void>;
+  /** Once, when the way to devices that sleep is open: what waits goes on where the device listens. */
+  resume(): Promise<void>;
+  /** Nothing more leaves the queue of a device that sleeps until the returned function is called. Holds add up. */
+  hold(deviceNo: number): () => void;
+  /** Ends the exchanges under way; their commands stay as they are, for the next run. */
+  stop(): Promise<void>;
 }
 
 export function signalStatus({ status }: Pick<Command, "status">): "sent" | "delivered" | "failed" {
@@ -143,14 +179,14 @@ export function signalStatus({ status }: Pick<Command, "status">): "sent" | "del
 
 /**
  * Emitted inside the transaction of the change, in the order of the changes; `command` is as it is after the change.
- * messageConfirm: sent, delivered, answered (`executed`). commandRsp: answered. Command's own callback address
- * (1.8.12): delivered, answered, failed with `command.status`; sent only for cached ones (none with MQTT).
+ * messageConfirm: sent, delivered, answered (`executed`). commandRsp: answered; both with MQTT only. Command's own
+ * callback address (1.8.12): delivered, answered, failed with `command.status`; sent only for cached ones.
  */
 export type CommandEvents = {
   commandSent: { command: Command; at: number };
   commandDelivered: { command: Command; at: number };
   commandAnswered: { command: Command; at: number; errcode: number; body: CommandParas | undefined };
-  /** It ended without an answer of the device. */
+  /** It ended without an answer of the device: FAILED or TIMEOUT. */
   commandFailed: { command: Command; at: number; reason: CommandFailure };
 };
 
@@ -165,6 +201,19 @@ export type CommandSettings = {
   readonly sweepIntervalMs: number;
   /** Commands touched in one transaction of a sweep, so that it never stalls the loop. */
   readonly sweepBatch: number;
+  // For devices that sleep:
+  /** Commands that may be PENDING for one of them. */
+  readonly pendingPerDevice: number;
+  /** How long a command is cached that says nothing of it. */
+  readonly defaultExpireS: number;
+  /** From the first sending to the acknowledgement; an immediate one may also wait so long for its turn. */
+  readonly ackTimeoutMs: number;
+  /** First wait before the same message is sent again; the link spreads and doubles it. */
+  readonly retransmitMs: number;
+  /** How often it is sent again, if the command says nothing of it. */
+  readonly maxRetransmit: number;
+  /** A device that was not seen for so long gets no commands. */
+  readonly zombieAfterMs: number;
 };
 export const COMMAND_DEFAULTS: CommandSettings = {
   answerTimeoutMs: 24 * 3_600_000,
@@ -172,4 +221,10 @@ export const COMMAND_DEFAULTS: CommandSettings = {
   keepMs: 7 * 24 * 3_600_000,
   sweepIntervalMs: 10_000,
   sweepBatch: 500,
+  pendingPerDevice: 20,
+  defaultExpireS: 172_800,
+  ackTimeoutMs: 180_000,
+  retransmitMs: 10_000,
+  maxRetransmit: 3,
+  zombieAfterMs: 7 * 24 * 3_600_000,
 };

@@ -1,3 +1,4 @@
+import type { Clock } from "../../platform/clock";
 import { DomainError } from "../../platform/domain-error";
 import type { Emitter } from "../../platform/events";
 import type { Transactor } from "../../platform/storage/group-commit";
@@ -18,17 +19,21 @@ type Parts = {
   transactor: Transactor;
   events: Emitter<DeviceEvents>;
   settings: DeviceSettings;
+  clock: Pick<Clock, "now">;
 };
 
-export function deviceCore({ repository, toDevice, live, transactor, events, settings }: Parts) {
+export function deviceCore({ repository, toDevice, live, transactor, events, settings, clock }: Parts) {
   function row(deviceNo: number): ReadRow {
     const found = repository.findByNo(deviceNo);
     if (!found) throw new DomainError("DEVICE_NOT_FOUND", { deviceNo });
     return found;
   }
 
+  let edits = 0;
+
   /** Tells of the change once it is in the tables. */
   function changed(deviceNo: number): Device {
+    edits++;
     const device = toDevice(row(deviceNo));
     transactor.afterCommit(() => live.refresh(deviceNo));
     events.emit("deviceInfoChanged", { device });
@@ -53,7 +58,9 @@ export function deviceCore({ repository, toDevice, live, transactor, events, set
       activated: isContact ? 1 : current.activated,
       bound: isContact ? 1 : current.bound,
       expires_at_ms: isContact ? null : current.expires_at_ms,
+      contacted_at_ms: isContact ? clock.now() : current.contacted_at_ms,
     });
+    transactor.afterCommit(() => live.refresh(no));
     const device = toDevice(row(no));
     if (binds) events.emit("deviceBound", { device, result: "succeeded" });
     if (isNew) events.emit("deviceInfoChanged", { device });
@@ -74,7 +81,11 @@ export function deviceCore({ repository, toDevice, live, transactor, events, set
     if (used >= limit) throw new DomainError(code, { limit });
   }
 
-  return { repository, toDevice, live, transactor, events, settings, row, changed, setPresence, assertRoom };
+  return {
+    ...{ repository, toDevice, live, transactor, events, settings, row, changed, setPresence, assertRoom },
+    /** Grows with every call of `changed`: what is known of devices as a whole may be out of date. */
+    edits: () => edits,
+  };
 }
 
 export const inputInvalid = (field: string, reason: string) => new DomainError("INPUT_INVALID", { field, reason });

@@ -110,7 +110,8 @@ test("credentials are refreshed only for a device that is offline and was active
   const bench = deviceBench();
   const product = await bench.importProduct();
   const { no, id } = await bench.register("old", product);
-  await bench.register("other", product, { credentials: { kind: "verifyCode", verifyCode: "taken" } });
+  const coap = await bench.importProduct({ protocolType: "CoAP", model: "C" });
+  await bench.register("other", coap, { credentials: { kind: "verifyCode", verifyCode: "taken" } });
   await expect(bench.devices.refreshCredentials(no, {})).rejects.toEqual(code("DEVICE_NOT_ACTIVE"));
   await bench.devices.connected(no);
   await expect(bench.devices.refreshCredentials(no, {})).rejects.toEqual(code("DEVICE_ONLINE"));
@@ -133,7 +134,8 @@ test("credentials are refreshed only for a device that is offline and was active
     device: { id, nodeId: "new", activated: true },
   });
   expect(refreshed.device).toMatchObject({ status: "OFFLINE", statusDetail: "NOT_ACTIVE" });
-  expect(live?.nodeId).toBe("new");
+  expect(live).toMatchObject({ nodeId: "new", needsContact: true });
+  expect(bench.disconnected).toEqual([`${no} new_credentials`]);
   expect(bench.told()).toEqual(["changed new OFFLINE"]);
   expect(bench.devices.loginByNodeId("old")).toBeUndefined();
 

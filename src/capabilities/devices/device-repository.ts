@@ -1,11 +1,12 @@
 import type { Database } from "bun:sqlite";
+import type { ProtocolType } from "../products/product";
 import type { DeviceStatus, NodeType } from "./device";
 import type { DeviceRow, ReadRow } from "./device-row";
 
 export const DEVICE_COLUMNS = `device.no, device.id, device.app_no, device.product_no, device.node_id, device.gateway_no,
   device.node_type, device.device_type, device.info, device.status, device.status_detail, device.muted, device.is_secure,
   device.tags, device.custom_fields, device.muted_commands, device.data_aging_days, device.activated, device.bound,
-  device.created_at_ms, device.modified_at_ms, device.expires_at_ms,
+  device.created_at_ms, device.modified_at_ms, device.expires_at_ms, device.contacted_at_ms,
   CASE WHEN device.gateway_no = device.no THEN device.id
     ELSE (SELECT id FROM device AS gateway WHERE gateway.no = device.gateway_no) END AS gateway_id`;
 const SELECT_DEVICE = `SELECT ${DEVICE_COLUMNS} FROM device`;
@@ -38,6 +39,7 @@ const COLUMNS = [
   "created_at_ms",
   "modified_at_ms",
   "expires_at_ms",
+  "contacted_at_ms",
 ] as const satisfies (keyof DeviceRow)[];
 
 /** What an application can change of a device. */
@@ -58,9 +60,19 @@ export type Editable = Pick<
   | "modified_at_ms"
 >;
 export type LoginRow = Pick<DeviceRow, "no" | "id" | "node_id" | "app_no" | "secret">;
+/** What the CoAP side checks a device against when it registers. */
+export type EndpointRow = Pick<DeviceRow, "no" | "id" | "node_id" | "app_no" | "is_secure" | "muted"> & {
+  protocol_type: ProtocolType | null;
+};
 export type LiveRow = Pick<DeviceRow, "no" | "id" | "app_no" | "product_no" | "node_id" | "gateway_no" | "muted"> &
+  Pick<DeviceRow, "is_secure" | "status" | "bound"> &
   Pick<ReadRow, "gateway_id">;
-type PresenceRow = Pick<DeviceRow, "no" | "status" | "status_detail" | "activated" | "bound" | "expires_at_ms">;
+type PresenceRow = Pick<DeviceRow, "no" | "status" | "status_detail" | "activated" | "bound" | "expires_at_ms"> &
+  Pick<DeviceRow, "contacted_at_ms">;
+export type SilentRow = Pick<DeviceRow, "no" | "status" | "status_detail"> & {
+  /** What silence is counted from unless something newer is known; for rows older than the column: the last change. */
+  contact_ms: number;
+};
 type Credentials = Pick<
   DeviceRow,
   "no" | "node_id" | "verify_key" | "status" | "status_detail" | "expires_at_ms" | "modified_at_ms"
@@ -85,9 +97,13 @@ export function deviceRepository(db: Database) {
   const loginByNodeId = db.query<LoginRow, [string]>(
     "SELECT no, id, node_id, app_no, secret FROM device WHERE node_id = ?",
   );
+  const byEndpoint = db.query<EndpointRow, [string]>(
+    `SELECT device.no, device.id, device.node_id, device.app_no, device.is_secure, device.muted, product.protocol_type
+     FROM device LEFT JOIN product ON product.no = device.product_no WHERE device.node_id = ?`,
+  );
   const psk = db.query<{ psk: Uint8Array }, [number]>("SELECT psk FROM device WHERE no = ?");
   const live = db.query<LiveRow, [number]>(
-    `SELECT no, id, app_no, product_no, node_id, gateway_no, muted,
+    `SELECT no, id, app_no, product_no, node_id, gateway_no, muted, is_secure, status, bound,
        (SELECT id FROM device AS gateway WHERE gateway.no = device.gateway_no) AS gateway_id
      FROM device WHERE no = ?`,
   );
@@ -100,7 +116,7 @@ export function deviceRepository(db: Database) {
   );
   const setPresence = db.query<null, PresenceRow>(
     `UPDATE device SET status = $status, status_detail = $status_detail, activated = $activated, bound = $bound,
-       expires_at_ms = $expires_at_ms
+       expires_at_ms = $expires_at_ms, contacted_at_ms = $contacted_at_ms
      WHERE no = $no`,
   );
   const setCredentials = db.query<null, Credentials>(
@@ -125,6 +141,14 @@ export function deviceRepository(db: Database) {
     `SELECT device.no FROM device INDEXED BY device_online LEFT JOIN product ON product.no = device.product_no
      WHERE device.status = 'ONLINE' AND device.gateway_no = device.no
        AND (product.protocol_type IS NULL OR product.protocol_type = 'MQTT')`,
+  );
+  const selectSilentProducts = db.query<{ no: number }, []>(
+    "SELECT no FROM product WHERE protocol_type IN ('CoAP', 'LWM2M') ORDER BY no",
+  );
+  const selectSilent = db.query<SilentRow, [number, string, number, number]>(
+    `SELECT no, status, status_detail, COALESCE(contacted_at_ms, modified_at_ms) AS contact_ms
+     FROM device INDEXED BY device_by_silence
+     WHERE product_no = ? AND status = ? AND no > ? AND bound = 1 AND gateway_no = no ORDER BY no LIMIT ?`,
   );
   const selectCounts = db.query<CountRow, [number]>(
     "SELECT status, devices, frozen, non_secure FROM device_count WHERE app_no = ?",
@@ -151,6 +175,7 @@ export function deviceRepository(db: Database) {
     numberOfVerifyKey: (key: Uint8Array) => numberOfVerifyKey.get(key)?.no,
     loginById: (id: string) => loginById.get(id) ?? undefined,
     loginByNodeId: (nodeId: string) => loginByNodeId.get(nodeId) ?? undefined,
+    byEndpoint: (nodeId: string) => byEndpoint.get(nodeId) ?? undefined,
     psk: (no: number) => psk.get(no)?.psk,
     live: (no: number) => live.get(no) ?? undefined,
     edit: (row: Editable & { no: number }) => void edit.run(row),
@@ -171,6 +196,11 @@ export function deviceRepository(db: Database) {
     expired: (nowMs: number, limit: number) => selectExpired.all(nowMs, limit).map(({ no }) => no),
     /** ONLINE by a connection of their own. */
     onlineByConnection: () => selectOnline.all().map(({ no }) => no),
+    /** Products whose devices have no long connection. */
+    productsWithoutConnection: () => selectSilentProducts.all().map(({ no }) => no),
+    /** Bound, directly connected devices of a product that are in this status, in the order of their numbers. */
+    inStatus: (productNo: number, status: DeviceStatus, afterNo: number, limit: number) =>
+      selectSilent.all(productNo, status, afterNo, limit),
     counts: (appNo: number) => selectCounts.all(appNo),
     hasAny: (appNo: number) => anyOf.get(appNo) !== null,
   };

@@ -32,6 +32,8 @@ export type DeviceRow = {
   created_at_ms: number;
   modified_at_ms: number;
   expires_at_ms: number | null;
+  /** The last contact that changed the status or bound the device. */
+  contacted_at_ms: number | null;
 };
 /** As it is read: with the id of its gateway (its own when directly connected), without credentials. */
 export type ReadRow = Omit<DeviceRow, "name_key" | "location_key" | "secret" | "psk" | "verify_key"> & {

@@ -1,5 +1,5 @@
 import type { AppId } from "../applications/application";
-import type { ProductSelector } from "../products/product";
+import type { ProductSelector, ProtocolType } from "../products/product";
 import type { CustomField, Device, DeviceId, DeviceInfo, DeviceStatus, LiveDevice, NodeType, Tag } from "./device";
 import type { TagFilter } from "./tags";
 
@@ -88,9 +88,25 @@ export type DeviceLogin = {
   readonly secret: string;
 };
 
+/** Who registers under one of several names (the IMEI forms of LwM2M). `ambiguous`: more than one of them is a device. */
+export type EndpointLogin =
+  | {
+      readonly kind: "found";
+      readonly no: number;
+      readonly id: DeviceId;
+      readonly nodeId: string;
+      readonly appNo: number;
+      readonly isSecure: boolean;
+      readonly muted: boolean;
+      /** Undefined: it has no product. */
+      readonly protocolType: ProtocolType | undefined;
+    }
+  | { readonly kind: "unknown" | "ambiguous" };
+
 export interface DeviceService {
   /**
-   * Throws APP_NOT_FOUND, PRODUCT_NOT_FOUND, NODE_ID_TAKEN, VERIFY_CODE_INVALID (taken), DEVICE_NOT_FOUND (the gateway),
+   * Throws APP_NOT_FOUND, PRODUCT_NOT_FOUND, NODE_ID_TAKEN, VERIFY_CODE_INVALID (taken; not the nodeId with an MQTT product),
+   * DEVICE_ALREADY_BOUND (by verifyCode: the application's own device of this nodeId has connected), DEVICE_NOT_FOUND (the gateway),
    * DEVICE_LIMIT_REACHED, NON_SECURE_LIMIT_REACHED, INPUT_INVALID {field, reason}. Resolves when it is on disk.
    */
   register(appId: AppId, input: NewDevice): Promise<Registration>;
@@ -115,7 +131,7 @@ export interface DeviceService {
    */
   modify(deviceNo: number, patch: DevicePatch): Promise<Device>;
   /**
-   * The device must bind anew. Throws DEVICE_NOT_FOUND, DEVICE_NOT_ACTIVE (never connected), DEVICE_ONLINE, NODE_ID_TAKEN,
+   * The device must bind anew; its session, if it has one, is dropped after the commit. Throws DEVICE_NOT_FOUND, DEVICE_NOT_ACTIVE (never connected), DEVICE_ONLINE, NODE_ID_TAKEN,
    * VERIFY_CODE_INVALID, INPUT_INVALID.
    */
   refreshCredentials(
@@ -130,6 +146,8 @@ export interface DeviceService {
   /** Fast: one look-up and one unsealing. */
   loginByDeviceId(deviceId: string): DeviceLogin | undefined;
   loginByNodeId(nodeId: string): DeviceLogin | undefined;
+  /** Fast: one look-up a candidate. */
+  loginByEndpoint(candidates: readonly string[]): EndpointLogin;
   /** DTLS: the pre-shared key in hex. */
   pskOf(deviceNo: number): string | undefined;
   /** The gateway itself or a device behind it, by deviceId or nodeId; undefined for anybody else's. */
@@ -148,7 +166,7 @@ export interface DeviceService {
   disconnected(deviceNo: number): void;
   /** What a gateway says of a device behind it. Throws DEVICE_NOT_FOUND when it is not behind this gateway. */
   setSubDeviceStatus(gatewayNo: number, deviceNo: number, status: "ONLINE" | "OFFLINE", detail?: string): Promise<void>;
-  /** Any uplink of a device without a long connection; a first one binds it. */
+  /** Any uplink of a device without a long connection; a first one binds it. `LiveDevice.needsContact` says whether it matters. */
   seen(deviceNo: number): Promise<void>;
   /** After the start: long connections did not survive it. Whoever is ONLINE by one has the grace time to come back. */
   recover(): void;

@@ -1,3 +1,5 @@
+import { SILENCE_DEFAULTS } from "./status";
+
 export type DeviceSettings = {
   /** ONLINE to OFFLINE after a long connection is gone. */
   readonly onlineGraceMs: number;
@@ -7,6 +9,13 @@ export type DeviceSettings = {
   readonly refreshTimeoutS: number;
   /** How often registrations are looked at whose validity is over. */
   readonly expirySweepMs: number;
+  /** When a device without a long connection counts as ABNORMAL and OFFLINE; the longer one comes last. */
+  readonly abnormalAfterMs: number;
+  readonly offlineAfterMs: number;
+  /** How often such devices are looked at: a status is so exact. */
+  readonly silenceSweepMs: number;
+  /** Devices looked at, and changed in one transaction, at a time. */
+  readonly silenceBatch: number;
   /** Per application; 0: no limit. */
   readonly maxDevices: number;
   readonly maxFrozenDevices: number;
@@ -19,6 +28,9 @@ export const DEVICE_DEFAULTS: DeviceSettings = {
   registrationTimeoutS: 0,
   refreshTimeoutS: 180,
   expirySweepMs: 1_000,
+  ...SILENCE_DEFAULTS,
+  silenceSweepMs: 60_000,
+  silenceBatch: 500,
   maxDevices: 0,
   maxFrozenDevices: 0,
   maxNonSecureDevices: 0,

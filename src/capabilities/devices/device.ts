@@ -80,6 +80,9 @@ export type LiveDevice = {
   gatewayId: DeviceId;
   product: CompiledProduct | undefined;
   muted: boolean;
+  isSecure: boolean;
+  /** Not ONLINE, or not bound: its next contact has to be told to `DeviceService.seen`. False spares a transaction. */
+  needsContact: boolean;
   storeHistory: boolean;
   pushEnabled: boolean;
   deleted: boolean;

@@ -52,6 +52,23 @@ test("changes of device, product and application arrive in the object, after the
   await transactor.settled();
 });
 
+test("whether a contact matters is known without asking the tables", async () => {
+  const { devices, device, clock } = await withDevice();
+  const live = devices.acquire(device.no);
+  const needed = () => live?.needsContact;
+  expect(needed()).toBe(true);
+  const first = devices.seen(device.no);
+  expect(needed()).toBe(true); // not before the commit
+  await first;
+  expect(needed()).toBe(false);
+  await devices.connected(device.no);
+  devices.disconnected(device.no);
+  await clock.advance(60_000);
+  expect(needed()).toBe(true); // OFFLINE
+  await devices.seen(device.no);
+  expect(needed()).toBe(false);
+});
+
 test("an undone change does not arrive", async () => {
   const { devices, device, events } = await withDevice();
   const live = devices.acquire(device.no);

@@ -22,6 +22,8 @@ export function liveDevices({ read, applications, products }: Parts) {
       gatewayId: row.gateway_id,
       product: row.product_no === null ? undefined : products.compiled(row.product_no),
       muted: row.muted === 1,
+      isSecure: row.is_secure === 1,
+      needsContact: row.status !== "ONLINE" || row.bound === 0,
       storeHistory: application?.storeHistory ?? false,
       pushEnabled: application?.pushEnabled ?? false,
     };

@@ -84,6 +84,19 @@ test("a new psk is stored sealed; the connection ends where it stands on it", as
   await expect(bench.devices.modify(mqtt.no, { psk: "xyz" })).rejects.toEqual(code("INPUT_INVALID"));
 });
 
+test("another isSecure ends the session where there is one that stands on it", async () => {
+  const bench = deviceBench();
+  const mqtt = await bench.register("a", await bench.importProduct());
+  const coap = await bench.register("b", await bench.importProduct({ protocolType: "CoAP", model: "C" }));
+  const live = bench.devices.acquire(coap.no);
+  for (const { no } of [mqtt, coap]) {
+    await bench.devices.modify(no, { isSecure: true });
+    await bench.devices.modify(no, { isSecure: true, info: { name: "n" } });
+  }
+  expect(bench.disconnected).toEqual([`${coap.no} new_credentials`]);
+  expect(live?.isSecure).toBe(true);
+});
+
 test("limits of frozen and of non-secure devices", async () => {
   const bench = deviceBench({ settings: { maxFrozenDevices: 1, maxNonSecureDevices: 2 } });
   const product = await bench.importProduct();

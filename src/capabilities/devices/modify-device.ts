@@ -36,12 +36,12 @@ export function deviceModification({ core, applications, products, sealer, clock
       if (next.muted > row.muted) core.assertRoom(row.app_no, "frozen");
       if (next.is_secure < row.is_secure) core.assertRoom(row.app_no, "non_secure");
       repository.edit({ no: deviceNo, ...next });
-      if (hasNewPsk && patch.psk !== undefined) {
+      if (hasNewPsk && patch.psk !== undefined)
         repository.setPsk(deviceNo, sealer.seal(patch.psk, pskContext(deviceNo)));
-        // Only where the session stands on the PSK; an MQTT connection does not.
-        if (productOf(next.product_no)?.protocolType !== "MQTT")
-          transactor.afterCommit(() => disconnect(deviceNo, "new_credentials"));
-      }
+      // Only where the session stands on the PSK, or on doing without; an MQTT connection does not.
+      const isOtherSession = hasNewPsk || next.is_secure !== row.is_secure;
+      if (isOtherSession && [row.product_no, next.product_no].some((no) => productOf(no)?.protocolType !== "MQTT"))
+        transactor.afterCommit(() => disconnect(deviceNo, "new_credentials"));
       return core.changed(deviceNo);
     });
   };

@@ -13,9 +13,9 @@ import { pskContext, secretContext } from "./credentials";
 import type { Device, DeviceEvents, DeviceStatus } from "./device";
 import { deviceCore } from "./device-core";
 import { deviceListing } from "./device-listing";
-import { deviceRepository, type LoginRow } from "./device-repository";
+import { deviceRepository, type EndpointRow, type LoginRow } from "./device-repository";
 import { type ReadRow, rowReader } from "./device-row";
-import type { DeviceLogin, DeviceService } from "./device-service";
+import type { DeviceLogin, DeviceService, EndpointLogin } from "./device-service";
 import { DEVICE_DEFAULTS, type DeviceSettings } from "./device-settings";
 import { liveDevices } from "./live-devices";
 import { deviceModification } from "./modify-device";
@@ -23,6 +23,7 @@ import { deviceCredentials } from "./refresh-credentials";
 import { deviceRegistration } from "./register-device";
 import { startRegistrationExpiry } from "./registration-expiry";
 import { deviceRemoval } from "./remove-device";
+import { type LastContacts, startSilenceSweep } from "./silence-sweep";
 import { deviceTags } from "./tags";
 
 type Parts = {
@@ -52,7 +53,7 @@ export function openDevices(parts: Parts) {
   const listing = deviceListing(db);
   const toDevice = rowReader({ applications, products });
   const live = liveDevices({ read: repository.live, applications, products });
-  const core = deviceCore({ repository, toDevice, live, transactor, events, settings });
+  const core = deviceCore({ repository, toDevice, live, transactor, events, settings, clock });
   const links = connections({ clock, graceMs: settings.onlineGraceMs, markGone, log });
   const removal = deviceRemoval({ core, connections: links, disconnect });
 
@@ -140,6 +141,12 @@ export function openDevices(parts: Parts) {
       const row = repository.loginByNodeId(nodeId);
       return row && toLogin(row);
     },
+    loginByEndpoint(candidates) {
+      const found = candidates.map(repository.byEndpoint).filter((row) => row !== undefined);
+      const [row, ...others] = found;
+      if (!row) return { kind: "unknown" };
+      return others.some(({ no }) => no !== row.no) ? { kind: "ambiguous" } : toEndpointLogin(row);
+    },
     pskOf(deviceNo) {
       const sealed = repository.psk(deviceNo);
       return sealed && sealer.open(sealed, pskContext(deviceNo));
@@ -180,9 +187,23 @@ export function openDevices(parts: Parts) {
     hasDevices: repository.hasAny,
     startExpiry: () =>
       startRegistrationExpiry({ repository, removal, transactor, clock, sweepMs: settings.expirySweepMs, log }),
+    /** `lastContacts`: what is known beside the times that devices came ONLINE. */
+    startSilenceSweep: (lastContacts: LastContacts) =>
+      startSilenceSweep({ core, repository, transactor, lastContacts, clock, settings, log }),
     /** For metrics. */
     connectedCount: links.count,
     liveCount: live.size,
   };
 }
 export type Devices = ReturnType<typeof openDevices>;
+
+const toEndpointLogin = (row: EndpointRow): EndpointLogin => ({
+  kind: "found",
+  no: row.no,
+  id: row.id,
+  nodeId: row.node_id,
+  appNo: row.app_no,
+  isSecure: row.is_secure === 1,
+  muted: row.muted === 1,
+  protocolType: row.protocol_type ?? undefined,
+});

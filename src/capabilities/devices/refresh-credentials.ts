@@ -48,6 +48,7 @@ export function deviceCredentials({ core, products, sealer, ids, clock, disconne
         expires_at_ms: expiresAt,
         modified_at_ms: clock.now(),
       });
+      transactor.afterCommit(() => disconnect(deviceNo, "new_credentials"));
       return { device: core.changed(deviceNo), verifyCode, timeoutS };
     });
   };

@@ -73,9 +73,11 @@ test("secrets are nowhere readable in the file", async () => {
   expect(file.includes(credentials.psk)).toBe(false);
 });
 
+const COAP = { protocolType: "CoAP", model: "C" };
+
 test("by verification code: given or made, unique in the installation", async () => {
   const bench = deviceBench();
-  const product = await bench.importProduct();
+  const product = await bench.importProduct(COAP);
   const register = (nodeId: string, verifyCode?: string) =>
     bench.devices.register(APP_A, {
       nodeId,
@@ -90,6 +92,52 @@ test("by verification code: given or made, unique in the installation", async ()
   expect((await register("b")).verifyCode).toMatch(/^[0-9a-f]{32}$/);
   await expect(register("c", "code")).rejects.toEqual(code("VERIFY_CODE_INVALID"));
   expect(bench.devices.findByNodeId("c")).toBeUndefined();
+});
+
+test("a device with the agent SDK has its nodeId as its code, and no other", async () => {
+  const bench = deviceBench();
+  const product = { productId: (await bench.importProduct()).id };
+  const register = (verifyCode: string | undefined) =>
+    bench.devices.register(APP_A, { nodeId: "a", product, credentials: { kind: "verifyCode", verifyCode } });
+  for (const verifyCode of [undefined, "b"]) {
+    await expect(register(verifyCode)).rejects.toEqual(code("VERIFY_CODE_INVALID"));
+    expect(bench.devices.findByNodeId("a")).toBeUndefined();
+  }
+  expect((await register("a")).verifyCode).toBe("a");
+});
+
+const HOLDERS: [rule: string, contacted: boolean, app: typeof APP_A, expected: string][] = [
+  ["the application's own device that has connected", true, APP_A, "DEVICE_ALREADY_BOUND"],
+  ["one that has not connected yet", false, APP_A, "NODE_ID_TAKEN"],
+  ["another application's device, connected or not", true, APP_B, "NODE_ID_TAKEN"],
+];
+for (const [rule, contacted, app, expected] of HOLDERS) {
+  test(`a node id in use, by verification code: ${rule}`, async () => {
+    const bench = deviceBench();
+    const product = await bench.importProduct(COAP, app);
+    const { no } = await bench.register("a", product, {}, app);
+    if (contacted) await bench.devices.seen(no);
+    const mine = app === APP_A ? product : await bench.importProduct(COAP, APP_A);
+    const credentials = { kind: "verifyCode" } as const;
+    await expect(bench.register("a", mine, { credentials })).rejects.toEqual(code(expected));
+    await expect(bench.register("a", mine)).rejects.toEqual(code("NODE_ID_TAKEN")); // 1.5.2 has one row
+  });
+}
+
+test("an endpoint is one device under any of its names, and no device when two have them", async () => {
+  const bench = deviceBench();
+  const product = await bench.importProduct(COAP);
+  const { no, id } = await bench.register("urn:imei:861234500000017", product, { isSecure: true });
+  const names = ["861234500000017", "urn:imei:861234500000017"];
+  expect(bench.devices.loginByEndpoint(names)).toEqual({
+    kind: "found",
+    ...{ no, id, nodeId: "urn:imei:861234500000017", appNo: 1, isSecure: true, muted: false, protocolType: "CoAP" },
+  });
+  expect(bench.devices.loginByEndpoint([])).toEqual({ kind: "unknown" });
+  expect(bench.devices.loginByEndpoint(["861234500000018"])).toEqual({ kind: "unknown" });
+  await bench.register("861234500000017", product);
+  expect(bench.devices.loginByEndpoint(names)).toEqual({ kind: "ambiguous" });
+  expect(bench.devices.loginByEndpoint(names.slice(0, 1))).toMatchObject({ kind: "found", isSecure: false });
 });
 
 test("a node id is taken in the whole installation", async () => {
@@ -113,7 +161,7 @@ const REFUSED: [what: string, input: Partial<NewDevice>, expected: string][] = [
   ["a secret of 19 digits", { credentials: { kind: "password", secret: "0".repeat(19) } }, "INPUT_INVALID"],
   ["a secret that is not hex", { credentials: { kind: "password", secret: "g".repeat(20) } }, "INPUT_INVALID"],
   ["a psk of 7 digits", { credentials: { kind: "password", psk: "0".repeat(7) } }, "INPUT_INVALID"],
-  ["an empty verification code", { credentials: { kind: "verifyCode", verifyCode: "" } }, "INPUT_INVALID"],
+  ["an empty verification code", { credentials: { kind: "verifyCode", verifyCode: "" } }, "VERIFY_CODE_INVALID"],
   ["a negative timeout", { timeoutS: -1 }, "INPUT_INVALID"],
   ["a timeout of half a second", { timeoutS: 0.5 }, "INPUT_INVALID"],
   ["a product that is not there", { product: { productId: "gone" } }, "PRODUCT_NOT_FOUND"],

@@ -45,6 +45,8 @@ export function deviceRegistration({ core, applications, products, sealer, ids, 
       throw new DomainError("PRODUCT_NOT_FOUND", { appId, nodeId: input.nodeId });
     const nodeId = checkNodeId(input.nodeId, product?.protocolType);
     checkTags(input.tags, settings.maxTags);
+    if (input.credentials.kind === "verifyCode" && product?.protocolType === "MQTT")
+      assertAgentCode(nodeId, input.credentials.verifyCode);
     const credentials = makeCredentials(input);
     const timeoutS = input.timeoutS ?? settings.registrationTimeoutS;
     const expiresAt = expiry(clock.now(), timeoutS);
@@ -67,11 +69,24 @@ export function deviceRegistration({ core, applications, products, sealer, ids, 
   }
 
   function assertFree(appNo: number, nodeId: string, verifyCode: string | undefined, isSecure: boolean): void {
-    if (repository.numberOfNodeId(nodeId) !== undefined) throw new DomainError("NODE_ID_TAKEN", { nodeId });
+    const holder = repository.findByNodeId(nodeId);
+    if (holder) throw taken(holder, appNo, verifyCode !== undefined);
     if (verifyCode !== undefined && repository.numberOfVerifyKey(textKey(verifyCode)) !== undefined)
       throw new DomainError("VERIFY_CODE_INVALID", { reason: "is taken" });
     core.assertRoom(appNo, "devices");
     if (!isSecure) core.assertRoom(appNo, "non_secure");
+  }
+
+  /**
+   * 1.5.1 has two rows for a nodeId that is in use: the device meant is the application's own and has connected already,
+   * or anything else. Nothing is told of a device of another application.
+   */
+  function taken(holder: ReadRow, appNo: number, byVerifyCode: boolean): DomainError {
+    const isOwn = holder.app_no === appNo && holder.bound === 1;
+    const { node_id: nodeId } = holder;
+    return isOwn && byVerifyCode
+      ? new DomainError("DEVICE_ALREADY_BOUND", { nodeId, deviceId: holder.id })
+      : new DomainError("NODE_ID_TAKEN", { nodeId });
   }
 
   function gatewayOf(appNo: number, gatewayNo: number): ReadRow {
@@ -128,6 +143,7 @@ export function deviceRegistration({ core, applications, products, sealer, ids, 
       created_at_ms: clock.now(),
       modified_at_ms: clock.now(),
       expires_at_ms: expiresAt,
+      contacted_at_ms: null,
     };
   }
 
@@ -147,6 +163,15 @@ export function deviceRegistration({ core, applications, products, sealer, ids, 
       throw new DomainError("PRODUCT_NOT_FOUND", { product });
     }
   }
+}
+
+/** Devices with the agent SDK name themselves by the code, which is their nodeId (1.5.1): with another one they never bind. */
+function assertAgentCode(nodeId: string, verifyCode: string | undefined): void {
+  if (verifyCode !== nodeId)
+    throw new DomainError("VERIFY_CODE_INVALID", {
+      field: "verifyCode",
+      reason: "is not the nodeId, as it must be for devices of MQTT products",
+    });
 }
 
 const usualNodeType = (deviceType: string | undefined): NodeType =>

@@ -58,6 +58,14 @@ export type Notification =
       readonly body: unknown;
     }
   | {
+      /** 1.8.14. */
+      readonly type: "deviceDesiredPropertiesModifyStatusChanged";
+      readonly deviceId: string;
+      readonly serviceId: string;
+      readonly properties: Readonly<Record<string, unknown>>;
+      readonly status: "DELIVERED" | "FAILED";
+    }
+  | {
       /** 1.8.12: goes to the callback address of the command, without a subscription. */
       readonly type: "commandStatus";
       readonly deviceId: string;

@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { eventBus } from "../../platform/events";
 import { type ManualClock, manualClock } from "../../platform/testing/manual-clock";
-import type { Device } from "../devices/device";
+import type { Device, DeviceId } from "../devices/device";
 import type { Product } from "../products/product";
+import type { ShadowEvents } from "../shadow/desired";
+import { notifyOfShadow } from "./notify-of-shadow";
 import {
   accepted,
   application,
@@ -159,6 +162,34 @@ describe("of the registry", () => {
     await fixture.transactor.write(() => fixture.events.devices.emit("deviceAdded", { device }));
     await clock.advance(1_000);
     expect(got()).toEqual([]);
+  });
+
+  test("what became of desired values is told with the outcome, or not at all", async () => {
+    await fixture.subscribe("deviceDesiredPropertiesModifyStatusChanged");
+    const shadow = eventBus<ShadowEvents>();
+    notifyOfShadow(shadow, fixture.notify);
+    const emit = (status: "DELIVERED" | "FAILED") =>
+      shadow.emit("desiredSettled", {
+        device: { no: 5, id: "device-5" as DeviceId, appNo: 1, appId: application().id },
+        serviceId: "Device",
+        properties: { "Model Number": 1 },
+        status,
+      });
+    await fixture.transactor.write(() => {
+      emit("DELIVERED");
+      emit("FAILED");
+    });
+    const undone = fixture.transactor.write(() => {
+      emit("FAILED");
+      throw new Error("undo");
+    });
+    await expect(undone).rejects.toThrow("undo");
+    await clock.advance(100);
+    const told = { deviceId: "device-5", serviceId: "Device", properties: { "Model Number": 1 } };
+    expect(got()).toMatchObject([
+      { ...told, status: "DELIVERED" },
+      { ...told, status: "FAILED" },
+    ]);
   });
 
   test("the state of a command goes to the command's own address, without a subscription", async () => {

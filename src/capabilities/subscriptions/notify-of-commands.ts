@@ -6,16 +6,16 @@ import type { Notify } from "./registry-notifier";
 type Confirmation = Extract<Notification, { type: "messageConfirm" }>["status"];
 
 /**
- * Turns the life of a command into notifications (1.8.10, 1.8.11, and 1.8.12 for commands with a callback address),
- * inside the transaction of each change.
+ * Turns the life of a command into notifications (1.8.10 and 1.8.11 for connected devices, 1.8.12 for commands with a
+ * callback address), inside the transaction of each change.
  */
 export function notifyOfCommands(commands: Listenable<CommandEvents>, notify: Notify): void {
   const confirm = (command: Command, status: Confirmation, timestampMs: number) => {
+    if (command.dispatch !== "connected") return;
     const { id: requestId, deviceId, serviceId } = command;
     const message = { requestId, deviceId, serviceId, to: receiverOf(command), status, timestampMs };
     notify({ type: "messageConfirm", ...message }, command.appNo, { orderKey: command.deviceNo });
   };
-  /** SENT is not told: it is in the answer to whoever created an immediate command. */
   const tellStatus = (command: Command) => {
     if (command.callbackUrl === undefined) return;
     const { id: commandId, deviceId, status: resultCode, result, callbackUrl } = command;
@@ -26,16 +26,22 @@ export function notifyOfCommands(commands: Listenable<CommandEvents>, notify: No
     });
   };
 
-  commands.on("commandSent", ({ command, at }) => confirm(command, "sent", at));
+  commands.on("commandSent", ({ command, at }) => {
+    confirm(command, "sent", at);
+    // Whoever created an immediate one was told in the answer.
+    if (command.dispatch === "cached") tellStatus(command);
+  });
   commands.on("commandDelivered", ({ command, at }) => {
     confirm(command, "delivered", at);
     tellStatus(command);
   });
   commands.on("commandAnswered", ({ command, at, body }) => {
     confirm(command, "executed", at);
-    const { id: requestId, deviceId, serviceId, serviceType, method } = command;
-    const answer = { requestId, deviceId, serviceId, serviceType, to: receiverOf(command), method, body: body ?? {} };
-    notify({ type: "commandRsp", ...answer }, command.appNo, { orderKey: command.deviceNo });
+    if (command.dispatch === "connected") {
+      const { id: requestId, deviceId, serviceId, serviceType, method } = command;
+      const answer = { requestId, deviceId, serviceId, serviceType, to: receiverOf(command), method, body: body ?? {} };
+      notify({ type: "commandRsp", ...answer }, command.appNo, { orderKey: command.deviceNo });
+    }
     tellStatus(command);
   });
   commands.on("commandFailed", ({ command }) => tellStatus(command));
@@ -45,5 +51,5 @@ const receiverOf = ({ from, appId }: Command) => from ?? appId;
 
 function toResultDetail(result: CommandResult | undefined): unknown {
   if (!result) return null;
-  return "reason" in result ? { reason: result.reason } : (result.body ?? null);
+  return "reason" in result ? result : (result.body ?? null);
 }

@@ -40,6 +40,7 @@ export const PROBLEMS: Record<ProblemCode, Problem> = {
 
   DEVICE_NOT_FOUND: { status: 404, title: "There is no such device" },
   NODE_ID_TAKEN: { status: 409, title: "Another device has this node id" },
+  DEVICE_ALREADY_BOUND: { status: 409, title: "A device with this node id is already bound" },
   DEVICE_LIMIT_REACHED: { status: 409, title: "The application may have no more devices" },
   FROZEN_LIMIT_REACHED: { status: 409, title: "The application may have no more frozen devices" },
   NON_SECURE_LIMIT_REACHED: { status: 409, title: "The application may have no more devices without security" },

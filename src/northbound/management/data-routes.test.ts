@@ -31,10 +31,41 @@ describe("what is asked of the services, and how it is shown:", () => {
       undefined,
       {
         items: [
-          { serviceId: "Climate", reported: { temperature: 21 }, eventTime: AT_TEXT, olderTimes: { battery: AT_TEXT } },
+          {
+            serviceId: "Alarm",
+            reported: {},
+            desired: { on: { value: true, setAt: AT_TEXT, state: "delivered", settledAt: AT_TEXT } },
+            olderTimes: {},
+          },
+          {
+            serviceId: "Climate",
+            reported: { temperature: 21 },
+            desired: {
+              target: { value: 20, setAt: AT_TEXT, state: "sending", tries: 2 },
+              mode: { value: "ECO", setAt: AT_TEXT, state: "failed", settledAt: AT_TEXT, reason: "4.05" },
+            },
+            eventTime: AT_TEXT,
+            olderTimes: { battery: AT_TEXT },
+          },
         ],
-        total: 1,
+        total: 2,
       },
+    ],
+    [
+      `/devices/p1_n1/shadow/desired/history?serviceId=Climate&property=target&page=2&pageSize=3&${SPAN}`,
+      [
+        "history",
+        {
+          deviceNos: [11],
+          serviceId: "Climate",
+          property: "target",
+          fromMs: AT,
+          toMs: AT + 1_500,
+          page: 1,
+          pageSize: 3,
+        },
+      ],
+      page({ serviceId: "Climate", desired: { target: 20 }, setAt: AT_TEXT }),
     ],
     [
       "/devices/p1_n1/commands?status=SUCCESSFUL",
@@ -42,6 +73,7 @@ describe("what is asked of the services, and how it is shown:", () => {
       page({
         commandId: "c1",
         origin: "signal",
+        dispatch: "connected",
         serviceId: "Climate",
         method: "SET",
         paras: { target: 21 },
@@ -106,9 +138,35 @@ describe("what is asked of the services, and how it is shown:", () => {
   });
 });
 
+test("a command that waits can be cancelled", async () => {
+  const { ask, calls } = startApi();
+  const answer = await ask("POST", "/devices/p1_n1/commands/c1/cancel");
+  expect([answer.status, answer.body]).toMatchObject([
+    200,
+    {
+      commandId: "c1",
+      dispatch: "cached",
+      status: "CANCELED",
+      maxRetransmit: 2,
+      expiresAt: "2026-01-31T12:01:00.000Z",
+    },
+  ]);
+  expect(calls).toEqual([["cancel", "app1", "c1"]] as never);
+});
+test.each([
+  ["/devices/nobody/commands/c1/cancel", "DEVICE_NOT_FOUND"],
+  ["/devices/p1_n1/commands/c2/cancel", "COMMAND_NOT_FOUND"],
+])("POST %s is 404 %s", async (path, code) => {
+  const { ask, calls } = startApi();
+  const answer = await ask("POST", path);
+  expect([answer.status, answer.body.code]).toEqual([404, code]);
+  expect(calls).toEqual([]);
+});
+
 test.each([
   ["/devices/nobody/history", 404, "DEVICE_NOT_FOUND"],
   ["/devices/nobody/shadow", 404, "DEVICE_NOT_FOUND"],
+  ["/devices/nobody/shadow/desired/history", 404, "DEVICE_NOT_FOUND"],
   ["/devices/nobody/commands", 404, "DEVICE_NOT_FOUND"],
   ["/devices/nobody/trace", 404, "DEVICE_NOT_FOUND"],
   ["/devices/p1_n1/history?from=yesterday", 400, "INPUT_INVALID"],
@@ -125,6 +183,34 @@ test.each([
   const { ask, calls } = startApi();
   const answer = await ask("GET", path);
   expect([answer.status, answer.body.code, calls]).toEqual([status, code, []]);
+});
+
+describe("PUT /devices/{deviceId}/shadow/desired", () => {
+  const path = "/devices/p1_n1/shadow/desired";
+  const services = [{ serviceId: "Climate", desired: { target: 20, "Model Number": null } }];
+  test("hands on what is wanted", async () => {
+    const { ask, calls } = startApi();
+    expect((await ask("PUT", path, { services })).status).toBe(204);
+    expect(calls).toEqual([["want", "p1_n1", services]]);
+  });
+  test.each([
+    [{}],
+    [{ services: [] }],
+    [{ services: [{ serviceId: "Climate" }] }],
+    [{ services: [{ serviceId: "", desired: {} }] }],
+    [{ services: [{ serviceId: "Climate", desired: [] }] }],
+    [{ services, more: 1 }],
+  ])("with %j is refused", async (body) => {
+    const { ask, calls } = startApi();
+    expect(await ask("PUT", path, body)).toMatchObject({ status: 400, body: { code: "INPUT_INVALID" } });
+    expect(calls).toEqual([]);
+  });
+  test("of an unknown device, or what the service refuses, is told", async () => {
+    const { ask } = startApi();
+    expect((await ask("PUT", "/devices/nobody/shadow/desired", { services })).body.code).toBe("DEVICE_NOT_FOUND");
+    const nothing = { services: [{ serviceId: "Nothing", desired: {} }] };
+    expect(await ask("PUT", path, nothing)).toMatchObject({ status: 404, body: { code: "SERVICE_NOT_FOUND" } });
+  });
 });
 
 describe("POST /push-targets/{targetNo}/replay", () => {

@@ -72,10 +72,10 @@ test.each(ROWS)("%s %s %j", async (method, path, body, call, status, expected) =
 });
 
 test("the topology is a file of trees", async () => {
-  const { body, headers } = await startApi().ask("GET", "/apps/app1/group-topology");
+  const { body: download, headers } = await startApi().ask("GET", "/apps/app1/group-topology");
   const node = { groupId: "g1", name: "cellar", description: "below", maxDevices: 0, deviceCount: 1, isDefault: false };
   const child = { ...node, groupId: "g3", name: "shelf", children: [] };
-  expect(body).toEqual({ appId: "app1", groups: [{ ...node, children: [child] }] });
+  expect(JSON.parse(String(download.text))).toEqual({ appId: "app1", groups: [{ ...node, children: [child] }] });
   expect(headers.get("content-disposition")).toBe('attachment; filename="groups-app1.json"');
 });
 

@@ -7,14 +7,17 @@ import { codeOf, refuseMethod, renderProblem } from "../http/problem";
 import type { FrontEnv, RequestEnv } from "../http/request-env";
 import { applicationRoutes } from "./application-routes";
 import { authenticate } from "./authenticate";
+import { codecRoutes } from "./codec-routes";
 import { deviceDataRoutes } from "./device-data-routes";
 import { deviceRoutes } from "./device-routes";
+import { diagnosisRoutes } from "./diagnosis-routes";
 import { groupRoutes } from "./group-routes";
 import { laterRoutes } from "./later-routes";
 import { productRoutes } from "./product-routes";
 import { pushCertificateRoutes } from "./push-certificate-routes";
 import { pushRoutes } from "./push-routes";
 import { JSON_LIMITS, type JsonLimits, readJsonBodies } from "./read-json-bodies";
+import { resourceRoutes } from "./resource-routes";
 import { sessionRoutes } from "./session-routes";
 import { subscriptionRoutes } from "./subscription-routes";
 import { tagRoutes } from "./tag-routes";
@@ -22,9 +25,12 @@ import { traceRoutes } from "./trace-routes";
 
 export type ManagementPorts = { readonly sessions: ManagementSessions } & Parameters<typeof applicationRoutes>[0] &
   Parameters<typeof productRoutes>[0] &
+  Parameters<typeof codecRoutes>[0] &
   Parameters<typeof deviceRoutes>[0] &
   Parameters<typeof deviceDataRoutes>[0] &
   Parameters<typeof traceRoutes>[0] &
+  Parameters<typeof resourceRoutes>[0] &
+  Parameters<typeof diagnosisRoutes>[0] &
   Parameters<typeof pushRoutes>[0] &
   Parameters<typeof pushCertificateRoutes>[0] &
   Parameters<typeof subscriptionRoutes>[0] &
@@ -40,9 +46,12 @@ export function managementApi(ports: ManagementPorts, limits: JsonLimits = JSON_
     sessionRoutes(ports),
     applicationRoutes(ports),
     productRoutes(ports),
+    codecRoutes(ports),
     deviceRoutes(ports),
     deviceDataRoutes(ports),
     traceRoutes(ports),
+    resourceRoutes(ports),
+    diagnosisRoutes(ports),
     pushRoutes(ports),
     pushCertificateRoutes(ports),
     subscriptionRoutes(ports),

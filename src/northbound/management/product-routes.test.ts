@@ -138,9 +138,6 @@ test("DELETE /products/{productId}", async () => {
 });
 
 test.each([
-  ["PUT", "/products/p1/codec", 501, "NOT_AVAILABLE"],
-  ["POST", "/products/p1/codec/try", 501, "NOT_AVAILABLE"],
-  ["PUT", "/products/other/codec", 404, "PRODUCT_NOT_FOUND"],
   ["POST", "/apps/app1/public-keys", 501, "NOT_AVAILABLE"],
   ["POST", "/apps/app1/packages", 501, "NOT_AVAILABLE"],
   ["POST", "/apps/other/packages", 404, "APP_NOT_FOUND"],

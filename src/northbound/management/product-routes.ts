@@ -38,8 +38,8 @@ const ProductPatch = z
   })
   .openapi("ProductPatch", { description: "one of the two in a call" });
 
-const ProductPath = z.object({ productId: pathParameter("productId", "product") });
-const toProductId = (productId: string) => productId as ProductId; // a look-up tells whether it is one
+export const ProductPath = z.object({ productId: pathParameter("productId", "product") });
+export const toProductId = (productId: string) => productId as ProductId; // a look-up tells whether it is one
 
 type Ports = {
   applications: Pick<ApplicationService, "get">;
@@ -141,34 +141,5 @@ export function productRoutes({ applications, products }: Ports) {
         await products.delete(toProductId(c.req.valid("param").productId));
         return c.body(null, 204);
       },
-    )
-    .openapi(
-      createRoute({
-        method: "put",
-        path: "/products/{productId}/codec",
-        operationId: "setCodec",
-        tags: ["Products"],
-        summary: "Set the codec for binary payloads (refused: not part of this version)",
-        request: { params: ProductPath },
-        responses: problems(404, 501),
-      }),
-      (c) => refuseCodec(c.req.valid("param").productId),
-    )
-    .openapi(
-      createRoute({
-        method: "post",
-        path: "/products/{productId}/codec/try",
-        operationId: "tryCodec",
-        tags: ["Products"],
-        summary: "Try the codec on a payload (refused: not part of this version)",
-        request: { params: ProductPath },
-        responses: problems(404, 501),
-      }),
-      (c) => refuseCodec(c.req.valid("param").productId),
     );
-
-  function refuseCodec(productId: string): never {
-    products.get(toProductId(productId));
-    throw new DomainError("NOT_AVAILABLE", { reason: "codecs come with a later version" });
-  }
 }

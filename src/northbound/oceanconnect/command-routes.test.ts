@@ -127,6 +127,13 @@ describe("1.9.1", () => {
       ],
     ]);
   });
+  test("a cached one is PENDING; what it was cached for is shown", async () => {
+    const h = harness();
+    const pending: Command = { ...command, dispatch: "cached", status: "PENDING", expireTimeS: 60, issuedTimes: 0 };
+    h.commands.create.mockResolvedValue({ ...pending, sentAt: undefined, maxRetransmit: 2 });
+    const shown = { ...RESOURCE, expireTime: 60, status: "PENDING", platformIssuedTime: null, issuedTimes: 0 };
+    expect((await h.call("POST", path, body)).json).toEqual({ ...shown, maxRetransmit: 2 });
+  });
   test.each([
     [{ ...right, deviceId: undefined }],
     [{ ...right, deviceId: long(257) }],
@@ -186,6 +193,11 @@ describe("1.9.2", () => {
     [{ status: "SUCCESSFUL", result: { errcode: 0, body: { ok: 1 } } }, { ok: 1 }],
     [{ status: "FAILED", result: { errcode: 1, body: undefined } }, null],
     [{ status: "FAILED", result: { reason: "no_answer" } }, { reason: "no_answer" }],
+    [{ status: "TIMEOUT", result: { reason: "no_acknowledgement" } }, { reason: "no_acknowledgement" }],
+    [
+      { status: "FAILED", result: { reason: "not_encodable", detail: "value_invalid: level" } },
+      { reason: "not_encodable", detail: "value_invalid: level" },
+    ],
   ];
   test.each(ENDED)("%j shows how it ended", async (end, resultDetail) => {
     const h = harness();

@@ -1,16 +1,16 @@
 import { Hono } from "hono";
 import { z } from "zod";
-import { type Command, type CommandService, signalStatus } from "../../capabilities/commands/command";
+import { type CommandService, signalStatus } from "../../capabilities/commands/command";
 import { parseCallbackUrl } from "../../capabilities/subscriptions/callback-url";
 import { renderUtcTime } from "../../platform/utc-time";
 import { parseWith } from "../http/json-body";
 import type { FrontEnv } from "../http/request-env";
+import { toCommandResource } from "./command-resource";
 import type { Endpoints } from "./endpoint";
 import { anyObject, integer, MAX_INTEGER, optional, periodOf, text, utcTime } from "./fields";
 
 const SEND = "/iocm/app/signaltrans/v1.1.0/devices/:deviceId/services/:serviceId/sendCommand";
 const COMMANDS = "/iocm/app/cmd/v1.4.0/deviceCommands";
-const DEFAULT_EXPIRE_S = 172_800; // shown for a command that was created without one
 
 // The document allows a deviceId 64 characters here and 256 where it is given out.
 const deviceId = text(256, 1);
@@ -41,7 +41,7 @@ const List = z.object({
   endTime: optional(utcTime()),
 });
 
-/** 1.9.7, and 1.9.1 and 1.9.2 as far as they concern MQTT devices. */
+/** 1.9.1, 1.9.2 and 1.9.7. */
 export function commandRoutes({ call }: Endpoints, commands: Pick<CommandService, "send" | "create" | "query">) {
   return new Hono<FrontEnv>()
     .post(
@@ -65,7 +65,7 @@ export function commandRoutes({ call }: Endpoints, commands: Pick<CommandService
           expireTimeS,
           maxRetransmit,
         });
-        const { result: _, ...json } = toResource(created); // only queries tell it
+        const { result: _, ...json } = toCommandResource(created); // only queries tell it
         return { status: 201, json };
       }),
     )
@@ -82,36 +82,8 @@ export function commandRoutes({ call }: Endpoints, commands: Pick<CommandService
         });
         return {
           status: 200,
-          json: { pagination: { pageNo, pageSize, totalSize: total }, data: items.map(toResource) },
+          json: { pagination: { pageNo, pageSize, totalSize: total }, data: items.map(toCommandResource) },
         };
       }),
     );
-}
-
-const toResource = (command: Command) => ({
-  commandId: command.id,
-  appId: command.appId,
-  deviceId: command.deviceId,
-  command: { serviceId: command.serviceId, method: command.method, paras: command.paras },
-  callbackUrl: command.callbackUrl ?? null,
-  expireTime: command.expireTimeS ?? DEFAULT_EXPIRE_S,
-  status: command.status,
-  result: toResult(command),
-  creationTime: renderUtcTime(command.createdAt),
-  executeTime: timeOrNull(command.executedAt),
-  platformIssuedTime: timeOrNull(command.sentAt),
-  deliveredTime: timeOrNull(command.deliveredAt),
-  issuedTimes: command.issuedTimes,
-  maxRetransmit: command.maxRetransmit ?? null,
-});
-
-const timeOrNull = (ms: number | undefined) => (ms === undefined ? null : renderUtcTime(ms));
-
-/** The form of the pushed result (1.8.12). */
-function toResult({ status, result }: Command) {
-  if (!result) return null;
-  return {
-    resultCode: status,
-    resultDetail: "reason" in result ? { reason: result.reason } : (result.body ?? null),
-  };
 }

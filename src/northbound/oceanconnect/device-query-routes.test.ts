@@ -247,34 +247,3 @@ describe("1.6.3", () => {
     expect(h.history.page).not.toHaveBeenCalled();
   });
 });
-
-test.each(["/iocm/app/shadow/v1.5.0/devices/p1_node-1", "/iocm/app/shadow/v1.5.0/devices/devices/p1_node-1"])(
-  "1.5.9 shows the shadow at %s",
-  async (path) => {
-    const { status, json } = await harness().call("GET", path);
-    expect([status, json]).toEqual([
-      200,
-      {
-        deviceId: "p1_node-1",
-        gatewayId: "p1_node-1",
-        nodeType: "UNKNOW",
-        createTime: "20260102T030405Z",
-        lastModifiedTime: "20260102T030505Z",
-        deviceInfo: { ...NOTIFIED_INFO, radiusIp: null },
-        services: [
-          {
-            serviceId: "Battery",
-            reportedProps: { level: 7 },
-            desiredProps: {},
-            eventTime: "20260102T030405Z",
-            serviceType: "BatteryType",
-          },
-        ],
-      },
-    ]);
-  },
-);
-test("1.5.9 has words of its own for a wrong token", async () => {
-  const answer = await harness().call("GET", REQUESTS["1.5.9"].path, undefined, { app_key: "app-1" });
-  expect(answer.json).toMatchObject({ error_code: "1010005", error_desc: "pp_key or access_token is invalid." });
-});

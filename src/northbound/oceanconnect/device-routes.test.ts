@@ -17,6 +17,103 @@ const sent = (section: CallSection, body: unknown) => {
   return h.call(method, path, body).then((answer) => ({ ...h, answer }));
 };
 
+describe("1.5.1 registers", () => {
+  const right = { nodeId: "n", productId: "p" };
+  test("by productId; the code and the psk are made", async () => {
+    const { answer, devices } = await sent("1.5.1", right);
+    expect([answer.status, answer.text]).toEqual([
+      200,
+      '{"deviceId":"p1_node-1","psk":"00ff","timeout":0,"verifyCode":"made"}',
+    ]);
+    expect(devices.register.mock.calls).toEqual([
+      [
+        "app-1" as never,
+        {
+          nodeId: "n",
+          product: { productId: "p" },
+          credentials: { kind: "verifyCode", verifyCode: undefined, psk: undefined },
+          info: {},
+          isSecure: undefined,
+          timeoutS: undefined,
+        },
+      ],
+    ]);
+  });
+  test.each(["CoAP", "LWM2M"])(
+    "by the model of a %s product, with everything that can be said",
+    async (protocolType) => {
+      const { answer, devices } = await sent("1.5.1", {
+        deviceInfo: { ...MODEL, protocolType },
+        endUserId: "u",
+        imsi: "460",
+        isSecure: "true",
+        nodeId: "urn:imei:861234500000017",
+        psk: "00aaFF11",
+        timeout: "300",
+        verifyCode: "AE10",
+        productId: "",
+        deviceName: "Meter",
+      });
+      expect(answer.json.verifyCode).toBe("AE10");
+      expect(devices.register.mock.calls[0]?.[1]).toEqual({
+        nodeId: "urn:imei:861234500000017",
+        product: { ...MODEL, protocolType },
+        credentials: { kind: "verifyCode", verifyCode: "AE10", psk: "00aaFF11" },
+        info: { name: "Meter", endUser: "u", imsi: "460" },
+        isSecure: true,
+        timeoutS: 300,
+      });
+    },
+  );
+  test.each([
+    ["no nodeId", { productId: "p" }, "nodeId"],
+    ["an empty nodeId", { ...right, nodeId: "" }, "nodeId"],
+    ["a long nodeId", { ...right, nodeId: long(257) }, "nodeId"],
+    ["no product", { nodeId: "n" }, "productId"],
+    ["half a model", { nodeId: "n", deviceInfo: { ...MODEL, protocolType: "CoAP", model: null } }, "productId"],
+    ["another protocol", { ...right, deviceInfo: { protocolType: "MQTT" } }, "deviceInfo.protocolType"],
+    ["deviceInfo that is a text", { ...right, deviceInfo: "x" }, "deviceInfo"],
+    ["a long manufacturerId", { ...right, deviceInfo: { manufacturerId: long(257) } }, "deviceInfo.manufacturerId"],
+    ["a long endUserId", { ...right, endUserId: long(257) }, "endUserId"],
+    ["an empty imsi", { ...right, imsi: "" }, "imsi"],
+    ["a long imsi", { ...right, imsi: long(65) }, "imsi"],
+    ["isSecure perhaps", { ...right, isSecure: "perhaps" }, "isSecure"],
+    ["a short psk", { ...right, psk: "0123456" }, "psk"],
+    ["a long psk", { ...right, psk: "0".repeat(33) }, "psk"],
+    ["a psk that is not hex", { ...right, psk: "0123456g" }, "psk"],
+    ["a negative timeout", { ...right, timeout: -1 }, "timeout"],
+    ["a timeout without end", { ...right, timeout: 2_147_483_648 }, "timeout"],
+    ["a long productId", { ...right, productId: long(257) }, "productId"],
+    ["a long deviceName", { ...right, deviceName: long(257) }, "deviceName"],
+  ])("not with %s, and says where", async (_name, body, field) => {
+    const { answer, devices } = await sent("1.5.1", body);
+    expect(answer).toMatchObject({ status: 400, json: { error_code: "50400", error_desc: "The input is invalid." } });
+    expect(answer.json.error_detail.issues[0].field).toBe(field);
+    expect(devices.register).not.toHaveBeenCalled();
+  });
+  test.each([[""], [long(257)], [7], ["\ud800"]])("not with the verification code %j", async (verifyCode) => {
+    const { answer, devices } = await sent("1.5.1", { ...right, verifyCode });
+    expect(answer).toMatchObject({ status: 400, json: { error_code: "100003" } });
+    expect(devices.register).not.toHaveBeenCalled();
+  });
+});
+
+test.each([
+  ["PRODUCT_NOT_FOUND", 403, "600002"],
+  ["DEVICE_ALREADY_BOUND", 400, "100416"],
+  ["NODE_ID_TAKEN", 400, "100426"],
+  ["VERIFY_CODE_INVALID", 400, "100003"],
+  ["DEVICE_LIMIT_REACHED", 500, "100412"],
+  ["NON_SECURE_LIMIT_REACHED", 500, "100441"],
+  ["INPUT_INVALID", 400, "50400"],
+] as const)("1.5.1: %s is %d %s", async (code, status, error_code) => {
+  const h = harness();
+  h.devices.register.mockImplementation(failing(code));
+  const { method, path, body } = REQUESTS["1.5.1"];
+  expect(await h.call(method, path, body)).toMatchObject({ status, json: { error_code } });
+  expect(h.faults).toEqual([]);
+});
+
 describe("1.5.2 registers", () => {
   test("by productId, with a secret that is made", async () => {
     const { answer, devices } = await sent("1.5.2", REQUESTS["1.5.2"].body);
@@ -271,7 +368,9 @@ const UNKNOWN_DEVICE: [CallSection, plain: [number, string], named: [number, str
   ["1.5.4", [404, "100403"], [404, "100418"]],
   ["1.5.5", [404, "100403"], [404, "100418"]],
   ["1.5.7", [404, "100403"], [404, "100403"]],
+  ["1.5.8", [404, "100403"], [404, "100418"]],
   ["1.5.9", [404, "100418"], [404, "100418"]],
+  ["1.6.4", [404, "100403"], [404, "100418"]],
   ["1.6.1", [404, "100403"], [404, "100418"]],
   ["1.6.3", [200, "100418"], [200, "100418"]],
 ];

@@ -13,16 +13,19 @@ const oneOf =
 
 const inAll = <T>(sections: readonly CallSection[], value: T) =>
   Object.fromEntries(sections.map((section) => [section, value])) as Partial<Record<CallSection, T>>;
+const COMMANDS = ["1.9.1", "1.9.2", "1.9.3", "1.9.5", "1.9.6"] as const;
 const GROUPS = ["1.11.1", "1.11.2", "1.11.3", "1.11.4", "1.11.5"] as const;
 const GROUP_MEMBERS = ["1.11.6", "1.11.7", "1.11.8"] as const;
 
-const KEY_MISSING = oneOf<Row>({ "1.9.1": [500, "100220"], "1.9.2": [500, "100220"] }, [401, "100025"]);
+const KEY_MISSING = oneOf<Row>(inAll<Row>(COMMANDS, [500, "100220"]), [401, "100025"]);
 const APP_UNKNOWN = oneOf<Row>(
   {
     ...inAll<Row>(GROUPS, [200, "100203"]),
+    "1.5.1": [500, "100203"],
     "1.5.2": [500, "100203"],
     "1.9.1": [200, "100203"],
     "1.9.2": [200, "100203"],
+    "1.9.3": [200, "100203"],
     "1.9.7": [200, "100203"],
     "1.7.1": [403, "100217"],
     "1.7.3": [403, "100217"],
@@ -39,6 +42,7 @@ const CALLER_UNKNOWN = oneOf<Row>(
     "1.5.3": [500, "100203"],
     "1.9.1": [200, "100203"],
     "1.9.2": [200, "100203"],
+    "1.9.3": [200, "100203"],
     "1.9.7": [200, "100203"],
     "1.7.1": [403, "1010005"],
     "1.7.3": [403, "1010005"],
@@ -48,15 +52,18 @@ const CALLER_UNKNOWN = oneOf<Row>(
   },
   [403, "100203"],
 );
-const NOT_AUTHORIZED = oneOf<Row>({ "1.9.7": [200, "100217"], ...inAll<Row>(GROUPS, [200, "100217"]) }, [
-  403,
-  "100217",
-]);
+const NOT_AUTHORIZED = oneOf<Row>(
+  { "1.9.3": [200, "100217"], "1.9.7": [200, "100217"], ...inAll<Row>(GROUPS, [200, "100217"]) },
+  [403, "100217"],
+);
 const BAD_INPUT = oneOf<Row>(
   {
     ...inAll<Row>([...GROUPS, ...GROUP_MEMBERS], [400, "50400"]),
+    "1.5.1": [400, "50400"],
     "1.5.2": [400, "50400"],
     "1.5.3": [400, "50400"],
+    "1.5.8": [400, "50400"],
+    "1.6.4": [400, "100216"],
     "1.6.1": [400, "100405"],
     "1.6.2": [400, "100216"],
     "1.6.3": [400, "100216"],
@@ -65,14 +72,16 @@ const BAD_INPUT = oneOf<Row>(
 );
 const UNREADABLE = oneOf<Row>(
   {
+    "1.5.1": [400, "100007"],
     "1.5.2": [400, "100007"],
     "1.5.3": [400, "100007"],
     "1.5.4": [400, "50400"],
+    "1.5.8": [400, "50400"],
     ...inAll<Row>([...GROUPS, ...GROUP_MEMBERS], [400, "50400"]),
   },
   [400, "100022"],
 );
-const FAULT = oneOf<Row>({ "1.9.1": [500, "100001"], "1.9.2": [500, "100001"] }, [500, "50252"]);
+const FAULT = oneOf<Row>(inAll<Row>(COMMANDS, [500, "100001"]), [500, "50252"]);
 
 const send = (
   h: ReturnType<typeof harness>,

@@ -19,15 +19,18 @@ export type ErrorRow = { readonly status: ErrorStatus; readonly code: string; re
 export type Section =
   | "1.4.1"
   | "1.4.2"
+  | "1.5.1"
   | "1.5.2"
   | "1.5.3"
   | "1.5.4"
   | "1.5.5"
   | "1.5.7"
+  | "1.5.8"
   | "1.5.9"
   | "1.6.1"
   | "1.6.2"
   | "1.6.3"
+  | "1.6.4"
   | "1.6.5"
   | "1.7.1"
   | "1.7.3"
@@ -36,6 +39,9 @@ export type Section =
   | "1.7.6"
   | "1.9.1"
   | "1.9.2"
+  | "1.9.3"
+  | "1.9.5"
+  | "1.9.6"
   | "1.9.7"
   | "1.11.1"
   | "1.11.2"
@@ -107,6 +113,7 @@ const BASE: Record<ErrorKey, ErrorRow> = {
   DEVICE_NOT_FOUND: NO_DEVICE,
   DEVICE_NOT_FOUND_IN_NAMED_APP: NO_DEVICE_DATA,
   NODE_ID_TAKEN: row(400, "100426", "The nodeId is duplicated."),
+  DEVICE_ALREADY_BOUND: row(400, "100416", "The device has already been binded."),
   DEVICE_LIMIT_REACHED: row(500, "100412", "The amount of device has reached the limit."),
   FROZEN_LIMIT_REACHED: row(403, "500004", "The amount of frozen devices has reached the limit."),
   NON_SECURE_LIMIT_REACHED: row(500, "100441", "The amount of nonSecure device has reached the limit."),
@@ -201,15 +208,26 @@ const COMMANDS: Overrides = {
   INTERNAL: FAULT_100001,
 };
 
+const REGISTRATION: Overrides = {
+  ...badInput(INPUT_50400),
+  BODY_MALFORMED: BAD_MESSAGE,
+  APP_NOT_FOUND: at(500, BASE.APP_NOT_FOUND),
+};
+// 1.5.8 and 1.5.9 print it so.
+const SHADOW_TOKEN = row(403, "1010005", "pp_key or access_token is invalid.");
+// 100203 is listed with 200 and 403.
+const CANCEL_TASKS: Overrides = {
+  ...COMMANDS,
+  APP_NOT_FOUND: BASE.APP_NOT_FOUND,
+  CALLER_APP_NOT_FOUND: BASE.CALLER_APP_NOT_FOUND,
+};
+
 /** Where an endpoint's own error table differs from the base. Rows listed with two statuses: see docs/compatibility.md. */
 const BY_SECTION: Record<Section, Overrides> = {
   "1.4.1": { ...badInput(PARAMETER_EMPTY), INPUT_INVALID: WRONG_SECRET },
   "1.4.2": { ...badInput(INPUT_50400), REQUIRED_MISSING: PARAMETER_EMPTY },
-  "1.5.2": {
-    ...badInput(INPUT_50400),
-    BODY_MALFORMED: BAD_MESSAGE,
-    APP_NOT_FOUND: at(500, BASE.APP_NOT_FOUND),
-  },
+  "1.5.1": REGISTRATION,
+  "1.5.2": { ...REGISTRATION, DEVICE_ALREADY_BOUND: BASE.NODE_ID_TAKEN },
   "1.5.3": {
     ...badInput(INPUT_50400),
     BODY_MALFORMED: BAD_MESSAGE,
@@ -218,13 +236,12 @@ const BY_SECTION: Record<Section, Overrides> = {
   "1.5.4": { BODY_MALFORMED: INPUT_50400, PRODUCT_NOT_FOUND: INPUT_100022 },
   "1.5.5": {},
   "1.5.7": { DEVICE_NOT_FOUND_IN_NAMED_APP: NO_DEVICE },
-  "1.5.9": {
-    ...noDevice(NO_DEVICE_DATA),
-    TOKEN_INVALID: row(403, "1010005", "pp_key or access_token is invalid."),
-  },
+  "1.5.8": { ...badInput(INPUT_50400), TOKEN_INVALID: SHADOW_TOKEN },
+  "1.5.9": { ...noDevice(NO_DEVICE_DATA), TOKEN_INVALID: SHADOW_TOKEN },
   "1.6.1": badInput(INPUT_100405),
   "1.6.2": badInput(INPUT_100216),
   "1.6.3": { ...badInput(INPUT_100216), ...noDevice(at(200, NO_DEVICE_DATA)), RESULT_TOO_LARGE: INPUT_100216 },
+  "1.6.4": { ...badInput(INPUT_100216), RESULT_TOO_LARGE: INPUT_100216 },
   "1.6.5": { RESULT_TOO_LARGE: INPUT_100022 },
   "1.7.1": SUBSCRIPTIONS,
   "1.7.3": SUBSCRIPTIONS,
@@ -233,6 +250,9 @@ const BY_SECTION: Record<Section, Overrides> = {
   "1.7.6": SUBSCRIPTIONS,
   "1.9.1": COMMANDS,
   "1.9.2": COMMANDS,
+  "1.9.3": { ...COMMANDS, APP_NOT_AUTHORIZED: at(200, NOT_AUTHORIZED) },
+  "1.9.5": CANCEL_TASKS,
+  "1.9.6": CANCEL_TASKS,
   "1.9.7": {
     ...noDevice(at(200, NO_DEVICE_DATA)),
     ...NO_APP,

@@ -4,6 +4,7 @@ import type { CommandService } from "../../capabilities/commands/command";
 import type { DeviceService } from "../../capabilities/devices/device-service";
 import type { GroupService } from "../../capabilities/groups/group";
 import type { ProductService } from "../../capabilities/products/product";
+import type { DesiredShadow } from "../../capabilities/shadow/desired";
 import type { ReportedShadow } from "../../capabilities/shadow/reported-shadow";
 import type { SubscriptionService } from "../../capabilities/subscriptions/subscription";
 import type { History } from "../../capabilities/telemetry/history";
@@ -11,6 +12,7 @@ import { DomainError } from "../../platform/domain-error";
 import type { Mount } from "../http/http-front";
 import { BODY_LIMITS, type BodyLimits } from "../http/json-body";
 import type { FrontEnv } from "../http/request-env";
+import { commandCancelRoutes } from "./command-cancel-routes";
 import { commandRoutes } from "./command-routes";
 import { dataRoutes } from "./data-routes";
 import { deviceQueryRoutes } from "./device-query-routes";
@@ -19,6 +21,7 @@ import { endpoints, errorBody } from "./endpoint";
 import { groupRoutes } from "./group-routes";
 import { loginRoutes } from "./login-routes";
 import { registrationRoutes } from "./registration-routes";
+import { shadowRoutes } from "./shadow-routes";
 import { subscriptionRoutes } from "./subscription-routes";
 
 export { notificationRenderer } from "./notifications";
@@ -27,7 +30,7 @@ export type OceanConnectSettings = {
   readonly body: BodyLimits;
   /** 1.6.5 answers for so many devices at once, and asks for a narrower query beyond. */
   readonly maxCapabilityDevices: number;
-  /** 1.6.3 by gatewayId looks through so many devices, and asks for a narrower query beyond. */
+  /** 1.6.3 and 1.6.4 by gatewayId look through so many devices, and ask for a narrower query beyond. */
   readonly maxHistoryDevices: number;
 };
 export const OCEANCONNECT_DEFAULTS: OceanConnectSettings = {
@@ -43,9 +46,13 @@ export type OceanConnectPorts = {
   readonly devices: DeviceService;
   readonly groups: GroupService;
   readonly subscriptions: SubscriptionService;
-  readonly commands: Pick<CommandService, "send" | "create" | "query">;
+  readonly commands: Pick<
+    CommandService,
+    "send" | "create" | "query" | "cancel" | "createCancelTask" | "queryCancelTasks"
+  >;
   readonly history: Pick<History, "page">;
   readonly shadow: ReportedShadow;
+  readonly desired: DesiredShadow;
   readonly settings?: OceanConnectSettings;
 };
 
@@ -60,8 +67,10 @@ export function oceanConnect({ settings = OCEANCONNECT_DEFAULTS, ...ports }: Oce
     .route("/", deviceRoutes(calls, devices))
     .route("/", deviceQueryRoutes(calls, { ...ports, ...settings }))
     .route("/", dataRoutes(calls, { ...ports, ...settings }))
+    .route("/", shadowRoutes(calls, { ...ports, ...settings }))
     .route("/", subscriptionRoutes(calls, subscriptions))
     .route("/", commandRoutes(calls, commands))
+    .route("/", commandCancelRoutes(calls, commands))
     .route("/", groupRoutes(calls, groups));
   return refuseTheRest(app, calls);
 }

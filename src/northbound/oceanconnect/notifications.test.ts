@@ -14,6 +14,8 @@ const live: LiveDevice = {
   gatewayId: device.gatewayId,
   product: undefined,
   muted: false,
+  isSecure: false,
+  needsContact: false,
   storeHistory: true,
   pushEnabled: true,
   deleted: false,
@@ -133,6 +135,23 @@ const TABLE: [section: string, Notification, expected: unknown][] = [
       body: { result: 0 },
     },
   ],
+  ...(["DELIVERED", "FAILED"] as const).map((status): [string, Notification, unknown] => [
+    `1.8.14 ${status}`,
+    {
+      type: "deviceDesiredPropertiesModifyStatusChanged",
+      deviceId: "d",
+      serviceId: "Device",
+      properties: { "Model Number": 1, "Firmware Version": "v1.1.0" },
+      status,
+    },
+    {
+      notifyType: "deviceDesiredPropertiesModifyStatusChanged",
+      deviceId: "d",
+      serviceId: "Device",
+      properties: { "Model Number": 1, "Firmware Version": "v1.1.0" },
+      status,
+    },
+  ]),
   [
     "1.8.12, which has no notifyType",
     { type: "commandStatus", deviceId: "d", commandId: "c", resultCode: "SENT", resultDetail: undefined },

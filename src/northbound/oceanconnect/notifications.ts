@@ -3,7 +3,7 @@ import type { AcceptedReport } from "../../capabilities/telemetry/report";
 import { renderUtcTime } from "../../platform/utc-time";
 import { toNotifiedInfo } from "./device-info";
 
-/** Bodies of the notifications 1.8.1-1.8.12, fields in the order of the document's tables. */
+/** Bodies of the notifications 1.8.1-1.8.12 and 1.8.14, fields in the order of the document's tables. */
 export function notificationRenderer(): RenderNotification {
   // Reports come by the thousand with the same second: its text is made once. One entry, so it cannot grow.
   let knownSecond = Number.NaN;
@@ -91,6 +91,10 @@ function toBody(notification: Other, time: (ms: number) => string): unknown {
       const { type, requestId, deviceId, serviceId, serviceType, to, method, body } = notification;
       const header = { requestId, from: address(deviceId, serviceId), to, deviceId, serviceType, method };
       return { notifyType: type, header, body: body ?? {} };
+    }
+    case "deviceDesiredPropertiesModifyStatusChanged": {
+      const { type: notifyType, deviceId, serviceId, properties, status } = notification;
+      return { notifyType, deviceId, serviceId, properties, status };
     }
     case "commandStatus": {
       const { deviceId, commandId, resultCode, resultDetail } = notification;

@@ -11,6 +11,27 @@ const PATH_V1 = "/iocm/app/reg/v1.1.0/deviceCredentials";
 const PATH_V2 = "/iocm/app/reg/v2.0.0/deviceCredentials";
 
 const name = optional(text(256));
+const RegisterByCode = z.object({
+  // Left out, or without a model, when a productId is given: the document marks `model` as required, and the rest not.
+  deviceInfo: optional(
+    z.object({
+      manufacturerId: name,
+      manufacturerName: name,
+      deviceType: name,
+      model: name,
+      protocolType: optional(z.enum(["CoAP", "LWM2M"])),
+    }),
+  ).default({}),
+  endUserId: name,
+  imsi: optional(text(64, 1)),
+  isSecure: optional(boolean()),
+  nodeId: text(256, 1),
+  psk: optional(z.string().regex(/^[a-fA-F0-9]{8,32}$/, "must be 8 to 32 hexadecimal digits")),
+  timeout: optional(integer(0, MAX_INTEGER)),
+  verifyCode: z.unknown().optional(), // everything that is wrong with it is one error of its own
+  productId: name,
+  deviceName: name,
+});
 const Register = z.object({
   deviceInfo: z.object({
     nodeId: text(256, 1),
@@ -36,12 +57,31 @@ const Refresh = z.object({
   verifyCode: z.unknown().optional(), // everything that is wrong with it is one error of its own
 });
 
-/** 1.5.2, 1.5.3, 1.5.7. */
+/** 1.5.1, 1.5.2, 1.5.3, 1.5.7. */
 export function registrationRoutes(
   { call }: Endpoints,
   devices: Pick<DeviceService, "register" | "get" | "refreshCredentials">,
 ) {
   return new Hono<FrontEnv>()
+    .post(
+      PATH_V1,
+      call("1.5.1", { body: RegisterByCode }, async ({ application, body }) => {
+        const { nodeId, deviceName: name, endUserId: endUser, imsi, psk, isSecure, timeout: timeoutS } = body;
+        const verifyCode = readVerifyCode(body.verifyCode);
+        const made = await devices.register(application.id, {
+          nodeId,
+          product: selectorOf(body.productId, body.deviceInfo),
+          credentials: { kind: "verifyCode", verifyCode, psk },
+          info: present({ name, endUser, imsi }),
+          isSecure,
+          timeoutS,
+        });
+        return {
+          status: 200,
+          json: { deviceId: made.device.id, psk: made.psk, timeout: made.timeoutS, verifyCode: made.verifyCode },
+        };
+      }),
+    )
     .post(
       PATH_V2,
       call("1.5.2", { body: Register }, async ({ application, body }) => {

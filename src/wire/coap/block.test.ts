@@ -61,7 +61,7 @@ describe("receiving Block1", () => {
     expect(third).toEqual({ next: undefined, reply: { type: "complete", block: block(2, false, 64), body } });
   });
 
-  test("asks for smaller blocks, and takes them from where it is (RFC 7959 figure 8)", () => {
+  test("asks for smaller blocks, and takes them from where it is (as RFC 7959 figure 9)", () => {
     const large = receiveBlock1(undefined, event(0, true, 128), settings);
     expect(large.reply).toEqual({ type: "continue", block: block(0, true, 64) });
     expect(receiveBlock1(large.next, event(2, false, 64), settings).reply).toMatchObject({ type: "complete", body });

@@ -62,14 +62,14 @@ const VECTORS: { name: string; bytes: string; message: CoapMessage }[] = [
     message: message({ type: "ack", code: CODES.empty, messageId: 0x7d38 }),
   },
   {
-    name: "the separate response",
+    name: "the separate response (RFC 7252 figure 20)",
     bytes: `41 45 ad7b 53 ${WARM_HEX}`,
     message: message({ code: CODES.content, messageId: 0xad7b, token: hex("53"), payload: WARM }),
   },
   {
-    name: "RST for it (RFC 7252 figure 21)",
-    bytes: "70 00 ad7b",
-    message: message({ type: "rst", code: CODES.empty, messageId: 0xad7b }),
+    name: "RST for one that nobody expects (RFC 7252 figure 21)",
+    bytes: "70 00 ad7c",
+    message: message({ type: "rst", code: CODES.empty, messageId: 0xad7c }),
   },
   { name: "a ping", bytes: "40 00 0000", message: message({ code: CODES.empty, messageId: 0 }) },
   {
@@ -78,20 +78,20 @@ const VECTORS: { name: string; bytes: string; message: CoapMessage }[] = [
     message: message({ type: "non", messageId: 0xffff, token: hex("0102030405060708"), options: TEMPERATURE }),
   },
   {
-    name: "a registration for notifications (RFC 7641 figure 2)",
-    bytes: "41 01 7d34 4a 60 5b 74656d7065726174757265",
-    message: message({ token: hex("4a"), options: [option("observe", 0), ...TEMPERATURE] }),
+    name: "a registration for notifications (RFC 7641 figure 3)",
+    bytes: "41 01 1633 4a 60 5b 74656d7065726174757265",
+    message: message({ messageId: 0x1633, token: hex("4a"), options: [option("observe", 0), ...TEMPERATURE] }),
   },
   {
-    name: "a notification with Observe 12 and Max-Age 15",
-    bytes: "51 45 7d36 4a 61 0c 81 0f ff 31382e3520 43656c",
+    name: "a notification (RFC 7641 figure 3)",
+    bytes: "51 45 7b50 4a 61 10 81 0f ff 31392e3220 43656c",
     message: message({
       type: "non",
       code: CODES.content,
-      messageId: 0x7d36,
+      messageId: 0x7b50,
       token: hex("4a"),
-      options: [option("observe", 12), option("maxAge", 15)],
-      payload: text("18.5 Cel"),
+      options: [option("observe", 16), option("maxAge", 15)],
+      payload: text("19.2 Cel"),
     }),
   },
   {
@@ -100,23 +100,23 @@ const VECTORS: { name: string; bytes: string; message: CoapMessage }[] = [
     message: message({ messageId: 0x04d3, options: [...pathOptions("/status"), { number: 23, value: hex("13") }] }),
   },
   {
-    name: "a block of a request (RFC 7959 figure 7: 1:2/1/128)",
-    bytes: "40 03 04d4 b7 6f7074696f6e73 d1 03 2b ff 00",
+    name: "the last block of a request (RFC 7959 figure 7: 1:2/0/128)",
+    bytes: "40 03 04d4 b7 6f7074696f6e73 d1 03 23 ff 00",
     message: message({
       code: CODES.put,
       messageId: 0x04d4,
-      options: [...pathOptions("/options"), { number: 27, value: hex("2b") }],
+      options: [...pathOptions("/options"), { number: 27, value: hex("23") }],
       payload: hex("00"),
     }),
   },
   {
-    name: "2.31 Continue",
-    bytes: "60 5f 04d4 d1 0e 2b",
+    name: "2.31 Continue (RFC 7959 figure 7: 1:1/1/128)",
+    bytes: "60 5f 04d3 d1 0e 1b",
     message: message({
       type: "ack",
       code: CODES.continue,
-      messageId: 0x04d4,
-      options: [{ number: 27, value: hex("2b") }],
+      messageId: 0x04d3,
+      options: [{ number: 27, value: hex("1b") }],
     }),
   },
   {
@@ -241,7 +241,9 @@ test.each<[string, Partial<CoapMessage>]>([
   expect(() => encodeMessage(message(given))).toThrow(RangeError);
 });
 
-test("an empty ACK and RST are four bytes", () => {
+test("an empty ACK, RST and CON are four bytes", () => {
+  expect(encodeEmpty("con", 0)).toEqual(hex("40 00 0000"));
+  expect(() => encodeEmpty("ack", 0x10000)).toThrow(RangeError);
   expect(encodeEmpty("ack", 0x1234)).toEqual(hex("60 00 1234"));
   expect(encodeEmpty("rst", 0xffff)).toEqual(hex("70 00 ffff"));
 });

@@ -48,6 +48,48 @@ describe("a message", () => {
   });
 });
 
+describe("a message that was not handled after all", () => {
+  test("is new when it comes again, and only it", () => {
+    const seen = memory();
+    for (let id = 0; id < 50; id++) seen.admit(PEER, id, 1_000);
+    seen.remember(PEER, 7, ACK);
+    seen.forget(PEER, 7);
+    expect([seen.find(PEER, 7, 1_000), seen.remember(PEER, 7, ACK)]).toEqual(["new", false]);
+    expect([seen.admit(PEER, 7, 1_000), seen.admit(PEER, 7, 1_000)]).toEqual(["new", "seen"]);
+    for (let id = 0; id < 50; id++) expect(seen.admit(PEER, id, 1_000)).toBe("seen");
+  });
+
+  test("is new also in the old generation, and when it was never there", () => {
+    const seen = memory();
+    seen.admit(PEER, 1, 100_000);
+    seen.admit("other", 1, 248_000);
+    seen.forget(PEER, 1);
+    seen.forget(PEER, 2);
+    expect([seen.admit(PEER, 1, 250_000), seen.admit(PEER, 2, 250_000)]).toEqual(["new", "new"]);
+  });
+
+  test("does not make the table fuller than it may be", () => {
+    const seen = memory();
+    for (let round = 0; round < 10_000; round++) {
+      expect(seen.admit(PEER, 7, 1_000)).toBe("new");
+      seen.forget(PEER, 7);
+    }
+    expect(seen.size).toBeLessThanOrEqual(200);
+  });
+});
+
+test("looking does not remember", () => {
+  const seen = memory();
+  expect([seen.find(PEER, 1, 1_000), seen.find(PEER, 1, 1_000), seen.admit(PEER, 1, 1_000)]).toEqual([
+    "new",
+    "new",
+    "new",
+  ]);
+  seen.remember(PEER, 1, ACK);
+  expect(seen.find(PEER, 1, 247_000)).toEqual(ACK);
+  expect(seen.find(PEER, 1, 248_100)).toBe("new");
+});
+
 // In which phase of a generation the message comes must not matter.
 test.each([1_000, 2_000, 100_000, 247_900, 248_000, 400_000])(
   "what came at %d ms is forgotten after its lifetime",

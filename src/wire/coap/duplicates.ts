@@ -7,9 +7,10 @@
  *
  * Two generations. New messages go into the young one; when it is `lifetimeMs` old or full it becomes the old one, and
  * the old one is emptied for use as the next young one. A message is remembered for `lifetimeMs`, unless more than
- * `entriesPerGeneration` others came after it; no longer, because then its sender may use the id again. What a flood takes away is time: 262,144 entries are 247 s at 1,000
- * messages a second, and 5 s at 50,000, which still covers the first retransmission (2 to 3 s). A device that is known
- * should not pay for strangers: give known peers (a DTLS session, a registered address) a memory of their own.
+ * `entriesPerGeneration` others came after it; no longer, because then its sender may use the id again. What a flood
+ * takes away is time: 262,144 entries are 247 s at 1,000 messages a second, and 5 s at 50,000, which still covers the
+ * first retransmission (2 to 3 s). A device that is known should not pay for strangers: give known peers (a DTLS session,
+ * a registered address) a memory of their own.
  *
  * Bytes: 2 generations x (40 x entries rounded up to a power of two + `replyBytesPerGeneration`), 28 MiB by default.
  * An entry is a keyed 63-bit fingerprint of endpoint and message id. It is no MAC: two messages of honest peers are
@@ -82,14 +83,31 @@ export class DuplicateMemory {
     let slot = this.#young.find(this.#fingerprintOne, this.#fingerprintTwo);
     if (slot >= 0) return this.#young.reply(slot);
     slot = this.#old.find(this.#fingerprintOne, this.#fingerprintTwo);
-    const tick = Math.max(0, Math.ceil((nowMs - this.#bornMs) / TICK_MS));
-    if (slot >= 0 && (tick - this.#old.tick(slot)) * TICK_MS < this.#settings.lifetimeMs) return this.#old.reply(slot);
+    const tick = this.#tickOf(nowMs);
+    if (slot >= 0 && this.#isAlive(slot, tick)) return this.#old.reply(slot);
     if (this.#young.count >= this.#settings.entriesPerGeneration) {
       this.#evictedEarly += this.#old.count;
       this.#rotate(nowMs);
     }
     this.#young.add(this.#fingerprintOne, this.#fingerprintTwo, tick);
     return "new";
+  }
+
+  /** What `admit` would say, without remembering anything. */
+  find(endpoint: string, messageId: number, nowMs: number): Admission {
+    this.#age(nowMs);
+    this.#setFingerprint(endpoint, messageId);
+    let slot = this.#young.find(this.#fingerprintOne, this.#fingerprintTwo);
+    if (slot >= 0) return this.#young.reply(slot);
+    slot = this.#old.find(this.#fingerprintOne, this.#fingerprintTwo);
+    return slot >= 0 && this.#isAlive(slot, this.#tickOf(nowMs)) ? this.#old.reply(slot) : "new";
+  }
+
+  /** The message was not handled after all: when it comes again it is new. */
+  forget(endpoint: string, messageId: number): void {
+    this.#setFingerprint(endpoint, messageId);
+    this.#young.remove(this.#fingerprintOne, this.#fingerprintTwo);
+    this.#old.remove(this.#fingerprintOne, this.#fingerprintTwo);
   }
 
   /** Keeps what was answered, as a copy. False if the message is forgotten, or there is no room for the reply. */
@@ -100,6 +118,15 @@ export class DuplicateMemory {
     if (slot >= 0) return this.#young.setReply(slot, reply);
     slot = this.#old.find(this.#fingerprintOne, this.#fingerprintTwo);
     return slot >= 0 && this.#old.setReply(slot, reply);
+  }
+
+  #tickOf(nowMs: number): number {
+    return Math.max(0, Math.ceil((nowMs - this.#bornMs) / TICK_MS));
+  }
+
+  /** Of the old generation; what is in the young one always is. */
+  #isAlive(slot: number, tick: number): boolean {
+    return (tick - this.#old.tick(slot)) * TICK_MS < this.#settings.lifetimeMs;
   }
 
   #age(nowMs: number): void {
@@ -135,6 +162,9 @@ export class DuplicateMemory {
     this.#fingerprintTwo = (two ^ (two >>> 13)) | 1; // never 0, which marks a free slot
   }
 }
+
+/** A slot whose message was forgotten: no fingerprint, which is odd, and not free either, or searches would end at it. */
+const REMOVED = 2;
 
 /** One open-addressing table with its replies. Never fuller than half, so a search stays short. */
 class Generation {
@@ -180,6 +210,12 @@ class Generation {
     this.#tick[slot] = tick;
     this.#replyLength[slot] = 0;
     this.count++;
+  }
+
+  /** The slot stays used up until the table is emptied, so that `count` bounds how full it is. */
+  remove(one: number, two: number): void {
+    const slot = this.find(one, two);
+    if (slot >= 0) this.#two[slot] = REMOVED;
   }
 
   tick(slot: number): number {

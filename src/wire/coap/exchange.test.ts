@@ -131,3 +131,28 @@ test("no retransmission at all can be asked for", () => {
   const never = exchangeSettings({ ...DEFAULT_TRANSMISSION, maxRetransmit: 0 });
   expect(stepExchange(request, { type: "tick", nowMs: 2_000 }, never).next).toEqual(done("noAcknowledgement"));
 });
+
+describe("a limit of time", () => {
+  const slow = exchangeSettings({ ...DEFAULT_TRANSMISSION, ackTimeoutMs: 10_000, maxRetransmit: 3 });
+  const sentAt = (giveUpAtMs: number | undefined, random: number) => {
+    let { next } = startExchange({ type: "con", wantsResponse: true, nowMs: 0, random, giveUpAtMs }, slow);
+    const times = [0];
+    for (;;) {
+      if (next.state === "done") throw new Error("done without an end");
+      const nowMs = next.dueAtMs;
+      const step = stepExchange(next, { type: "tick", nowMs }, slow);
+      if (step.next.state === "done") return { times, gaveUpAtMs: nowMs, outcome: step.next.outcome };
+      times.push(nowMs);
+      next = step.next;
+    }
+  };
+  test.each([
+    [180_000, 0, [0, 10_000, 30_000, 70_000], 150_000],
+    [180_000, 1, [0, 15_000, 45_000, 105_000], 180_000],
+    [40_000, 1, [0, 15_000], 40_000],
+    [5_000, 0, [0], 5_000],
+    [undefined, 1, [0, 15_000, 45_000, 105_000], 225_000],
+  ])("of %p ms at a random factor of %p", (giveUpAtMs, random, times, gaveUpAtMs) => {
+    expect(sentAt(giveUpAtMs, random)).toEqual({ times, gaveUpAtMs, outcome: "noAcknowledgement" });
+  });
+});

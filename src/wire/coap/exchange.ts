@@ -21,6 +21,8 @@ export type Exchange =
       readonly retransmissions: number;
       readonly timeoutMs: number;
       readonly dueAtMs: number;
+      /** Then it is over, however few retransmissions were made. */
+      readonly giveUpAtMs?: number;
     }
   /** The peer has it, or it was a NON. */
   | { readonly state: "waiting"; readonly dueAtMs: number }
@@ -51,21 +53,23 @@ export type ExchangeStart = {
   readonly nowMs: number;
   /** In [0, 1). */
   readonly random: number;
+  readonly giveUpAtMs?: number | undefined;
 };
 
 export function startExchange(
   start: ExchangeStart,
   { transmission, responseTimeoutMs }: ExchangeSettings,
 ): ExchangeStep {
-  const { type, wantsResponse, nowMs, random } = start;
+  const { type, wantsResponse, nowMs, random, giveUpAtMs } = start;
   if (type === "non") {
     if (!wantsResponse) return to({ state: "done", outcome: "sent" }, SEND);
     return to({ state: "waiting", dueAtMs: nowMs + responseTimeoutMs }, SEND);
   }
   const { ackTimeoutMs, ackRandomFactor } = transmission;
   const timeoutMs = ackTimeoutMs * (1 + random * (ackRandomFactor - 1));
-  const dueAtMs = nowMs + timeoutMs;
-  return to({ state: "unacknowledged", wantsResponse, retransmissions: 0, timeoutMs, dueAtMs }, SEND);
+  const dueAtMs = Math.min(nowMs + timeoutMs, giveUpAtMs ?? Infinity);
+  const limit = giveUpAtMs === undefined ? {} : { giveUpAtMs };
+  return to({ state: "unacknowledged", wantsResponse, retransmissions: 0, timeoutMs, dueAtMs, ...limit }, SEND);
 }
 
 export function stepExchange(from: Exchange, event: ExchangeEvent, settings: ExchangeSettings): ExchangeStep {
@@ -91,10 +95,12 @@ export function stepExchange(from: Exchange, event: ExchangeEvent, settings: Exc
 
 function silence(from: Exclude<Exchange, { state: "done" }>, nowMs: number, settings: ExchangeSettings): ExchangeStep {
   if (from.state === "waiting") return finish("noResponse");
-  if (from.retransmissions >= settings.transmission.maxRetransmit) return finish("noAcknowledgement");
+  const { giveUpAtMs = Infinity } = from;
+  const isLast = from.retransmissions >= settings.transmission.maxRetransmit;
+  if (isLast || nowMs >= giveUpAtMs) return finish("noAcknowledgement");
   const timeoutMs = from.timeoutMs * 2;
   const retransmissions = from.retransmissions + 1;
-  return to({ ...from, retransmissions, timeoutMs, dueAtMs: nowMs + timeoutMs }, SEND);
+  return to({ ...from, retransmissions, timeoutMs, dueAtMs: Math.min(nowMs + timeoutMs, giveUpAtMs) }, SEND);
 }
 
 const SEND: ExchangeEffect = { type: "send" };

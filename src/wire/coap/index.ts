@@ -1,4 +1,4 @@
-export { BLOCK_SIZES, type Block, type BlockSize, decodeBlock, encodeBlock, maxBodyLength } from "./block";
+export { BLOCK_SIZES, type Block, type BlockSize, decodeBlock, encodeBlock, equalBytes, maxBodyLength } from "./block";
 export * from "./block1-receive";
 export * from "./block1-send";
 export * from "./block2-receive";

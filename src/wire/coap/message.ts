@@ -23,7 +23,6 @@ const VERSION = 1;
 const MAX_TOKEN_LENGTH = 8;
 const PAYLOAD_MARKER = 0xff;
 const MAX_OPTION_NUMBER = 0xffff;
-const NOTHING = new Uint8Array(0);
 
 /** Values are views of `bytes`, not copies. Throws nothing but CoapMalformedError. */
 export function decodeMessage(bytes: Uint8Array): CoapMessage {
@@ -144,7 +143,12 @@ export function encodeMessage(message: CoapMessage): Uint8Array {
 
 /** The four bytes of an empty ACK or RST, or of an empty CON, which is a ping (RFC 7252 §4.3). */
 export function encodeEmpty(type: Exclude<MessageType, "non">, messageId: number): Uint8Array {
-  return encodeMessage({ type, code: CODES.empty, messageId, token: NOTHING, options: [], payload: NOTHING });
+  if (!isUint16(messageId)) throw new RangeError(`${messageId} is no message id`);
+  const bytes = new Uint8Array(HEADER_LENGTH);
+  bytes[0] = (VERSION << 6) | (type === "con" ? 0 : type === "ack" ? 0x20 : 0x30);
+  bytes[2] = messageId >> 8;
+  bytes[3] = messageId & 0xff;
+  return bytes;
 }
 
 function requireEncodable({ type, code, messageId, token, options, payload }: CoapMessage): void {

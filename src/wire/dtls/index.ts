@@ -1,6 +1,14 @@
 export { type AesCcm, createAesCcm } from "./aes-ccm";
 export * from "./alert";
 export * from "./cipher-suite";
+export {
+  CLIENT_CONNECTION_SETTINGS,
+  ClientConnection,
+  type ClientConnectionSettings,
+  type ClientOutput,
+} from "./client-connection";
+export { stepClient } from "./client-handshake";
+export type { ClientCloseReason, ClientHandshake, ClientOffer } from "./client-state";
 export { COOKIE_LENGTH, isCookieValid, makeCookie } from "./cookie";
 export * from "./handshake";
 export * from "./handshake-state";
@@ -16,6 +24,7 @@ export {
   type ConnectionOutput,
   type ConnectionSettings,
   type ConnectionSnapshot,
+  type RecordFate,
   ServerConnection,
 } from "./server-connection";
 export { step } from "./server-handshake";

@@ -272,6 +272,31 @@ describe("an open connection", () => {
     expect(server.received).toEqual(["once"]);
   });
 
+  test("says what a record turned out to be", () => {
+    const { client, server } = connect({ suites: [0xc0a8] });
+    const connection = server.connection;
+    const record = client.seal(Buffer.from("x"));
+    const again = record.slice();
+    const forged = client.seal(Buffer.from("y"));
+    forged[forged.length - 1] = (forged.at(-1) ?? 0) ^ 1;
+    const plain = encodeRecord(
+      { type: CONTENT_TYPE.alert, version: DTLS_1_2, epoch: 0, sequence: 9 },
+      Uint8Array.of(1, 0),
+    );
+    const later = encodeRecord(
+      { type: CONTENT_TYPE.alert, version: DTLS_1_2, epoch: 2, sequence: 9 },
+      Uint8Array.of(1, 0),
+    );
+    const fates = [record, again, forged, plain, later].map((datagram) => {
+      server.receive(datagram);
+      return connection?.lastFate;
+    });
+    expect(fates).toEqual(["authentic", "replayed", "unreadable", "plain", "foreign"]);
+    const before = connection?.nextSequence ?? 0;
+    connection?.seal(Buffer.from("z"));
+    expect(connection?.nextSequence).toBe(before + 1);
+  });
+
   test("answers close_notify in kind", () => {
     const { client, server } = connect({});
     server

@@ -1,9 +1,9 @@
 import { MalformedError } from "../malformed-error";
-import { CHANGE_CIPHER_SPEC, decodeAlert, encodeAlert } from "./alert";
-import { decodeFragments, encodeFragments, HANDSHAKE_HEADER_LENGTH, HANDSHAKE_TYPE } from "./handshake";
+import { decodeAlert, encodeAlert } from "./alert";
+import { flightDatagrams } from "./flight-datagrams";
+import { decodeFragments, HANDSHAKE_TYPE } from "./handshake";
 import type {
   DtlsSession,
-  Flight,
   HandshakeEffect,
   HandshakeEvent,
   HandshakeSettings,
@@ -11,7 +11,7 @@ import type {
   ServerHandshake,
 } from "./handshake-state";
 import { HandshakeReassembler } from "./reassembly";
-import { CONTENT_TYPE, DTLS_1_2, type DtlsRecord, encodeRecord, RECORD_HEADER_LENGTH } from "./record";
+import { CONTENT_TYPE, DTLS_1_2, type DtlsRecord, encodeRecord } from "./record";
 import { createRecordProtection, type RecordProtection } from "./record-protection";
 import { accepted, EMPTY_WINDOW, isReplay, type ReplayWindow } from "./replay-window";
 import { isSameBytes } from "./same-bytes";
@@ -36,8 +36,11 @@ export type ConnectionSnapshot = {
   readonly window: ReplayWindow;
 };
 
-/** Records carry these around what the explicit nonce, tag, MAC and padding add at most. */
-const PROTECTION_OVERHEAD = 64;
+/**
+ * What a record turned out to be: `plain` is of epoch 0 and proves nothing; `foreign` has another epoch or connection id,
+ * or came before the keys; `unreadable` was not sealed with them.
+ */
+export type RecordFate = "plain" | "foreign" | "replayed" | "unreadable" | "authentic";
 
 /**
  * One client, from its hello with the right cookie on: records in, records out, the handshake machine in the middle.
@@ -55,6 +58,7 @@ export class ServerConnection {
   readonly #next: [plain: number, sealed: number];
   readonly #messages: HandshakeReassembler;
   #facts: HelloFacts | undefined;
+  #fate: RecordFate = "plain";
   readonly #settings: ConnectionSettings;
   readonly #pskOf: (identity: Uint8Array) => Uint8Array;
 
@@ -95,6 +99,16 @@ export class ServerConnection {
     return this.#window.top;
   }
 
+  /** Of the record that `receive` was given last. */
+  get lastFate(): RecordFate {
+    return this.#fate;
+  }
+
+  /** Of the next record to be sealed: what an owner must have on disk, or have moved beyond, before it goes out. */
+  get nextSequence(): number {
+    return this.#next[1];
+  }
+
   /** Undefined unless it is open. */
   snapshot(): ConnectionSnapshot | undefined {
     if (this.#state.at !== "open") return undefined;
@@ -102,19 +116,18 @@ export class ServerConnection {
   }
 
   /**
-   * Gives up what can be made again: the cipher objects, most of an open connection's memory, and the last flight. For
-   * devices that sleep; the next record makes the objects anew.
+   * Gives up what can be made again: the cipher objects, nearly all of an open connection's memory. For devices that
+   * sleep; the next record makes the objects anew. The last flight stays, as its client may still ask for it.
    */
   rest(): void {
-    if (this.#state.at !== "open") return;
     this.#reader = undefined;
     this.#writer = undefined;
-    this.#state = { ...this.#state, flight: [] };
   }
 
   /** MalformedError: drop the record and count it; the connection goes on. */
   receive(record: DtlsRecord): ConnectionOutput[] {
     const outputs: ConnectionOutput[] = [];
+    this.#fate = record.epoch === 0 ? "plain" : "foreign";
     if (record.epoch === 0) {
       if (record.type === CONTENT_TYPE.handshake) this.#takeHandshake(record.fragment, 0, outputs);
       if (record.type === CONTENT_TYPE.alert) {
@@ -124,9 +137,13 @@ export class ServerConnection {
     }
     const session = this.#session;
     if (record.epoch !== 1 || session === undefined || !hasId(record, session.ownConnectionId)) return outputs;
-    if (isReplay(this.#window, record.sequence)) return outputs;
+    if (isReplay(this.#window, record.sequence)) {
+      this.#fate = "replayed";
+      return outputs;
+    }
     this.#reader ??= protection(session, "client");
     const opened = this.#reader.open(record);
+    this.#fate = opened === undefined ? "unreadable" : "authentic";
     if (opened === undefined) {
       this.#step({ type: "unreadable" }, outputs);
       return outputs;
@@ -186,7 +203,9 @@ export class ServerConnection {
   #run(effect: HandshakeEffect, outputs: ConnectionOutput[]): void {
     switch (effect.type) {
       case "send":
-        for (const bytes of this.#datagrams(effect.flight)) outputs.push({ type: "datagram", bytes });
+        for (const bytes of flightDatagrams(effect.flight, this.#settings.maxDatagramBytes, this.#record.bind(this))) {
+          outputs.push({ type: "datagram", bytes });
+        }
         break;
       case "sendAlert": {
         const bytes = this.#record(CONTENT_TYPE.alert, effect.epoch, encodeAlert(effect.alert));
@@ -202,28 +221,6 @@ export class ServerConnection {
       default:
         outputs.push(effect);
     }
-  }
-
-  /** As many records to a datagram as fit, numbered anew. */
-  #datagrams(flight: Flight): Uint8Array[] {
-    const { maxDatagramBytes } = this.#settings;
-    const room = maxDatagramBytes - RECORD_HEADER_LENGTH - HANDSHAKE_HEADER_LENGTH - PROTECTION_OVERHEAD;
-    const datagrams: Uint8Array[] = [];
-    for (const item of flight) {
-      const records =
-        item.type === "changeCipherSpec"
-          ? [this.#record(CONTENT_TYPE.changeCipherSpec, 0, CHANGE_CIPHER_SPEC)]
-          : encodeFragments(item.message, room).map((part) => this.#record(CONTENT_TYPE.handshake, item.epoch, part));
-      for (const record of records) {
-        const last = datagrams.at(-1);
-        if (last && last.length + record.length <= maxDatagramBytes) {
-          datagrams[datagrams.length - 1] = Buffer.concat([last, record]);
-        } else {
-          datagrams.push(record);
-        }
-      }
-    }
-    return datagrams;
   }
 
   #record(type: number, epoch: 0 | 1, content: Uint8Array): Uint8Array {

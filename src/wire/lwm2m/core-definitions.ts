@@ -1,6 +1,6 @@
 /**
  * OMA's own objects, 0 to 7, 19 and 20 (registry of the Open Mobile Alliance; TS 1.0.2 appendix E, TS-Core 1.1
- * appendix E). Names, numbers and types only. A line: id, operations, type, name; `!` mandatory, `*` multiple.
+ * appendix E; where versions of an object differ, the newest that a device can have). Names, numbers and types only. A line: id, operations, type, name; `!` mandatory, `*` multiple.
  */
 export const CORE_OBJECTS = `
 # 0 LwM2M Security *!
@@ -47,6 +47,10 @@ export const CORE_OBJECTS = `
 21 RW boolean Trigger
 22 RW string Preferred Transport
 23 RW boolean Mute Send
+24 RW objlnk* Alternate APN Links
+25 RW string* Supported Server Versions
+26 RW integer Default Notification Mode
+27 RW unsigned Profile ID Hash Algorithm
 # 2 LwM2M Access Control *
 0 R integer! Object ID
 1 R integer! Object Instance ID
@@ -106,13 +110,18 @@ export const CORE_OBJECTS = `
 12 R time Last State Change Time
 13 RW unsigned Maximum Defer Period [s]
 # 6 Location
-0 R float! Latitude [deg]
-1 R float! Longitude [deg]
-2 R float Altitude [m]
+0 RW float! Latitude [deg]
+1 RW float! Longitude [deg]
+2 RW float Altitude [m]
 3 R float Radius [m]
 4 R opaque Velocity
 5 R time! Timestamp
 6 R float Speed [m/s]
+8 RW float Expected Latitude [deg]
+9 RW float Expected Longitude [deg]
+10 RW float Expected Altitude [m]
+11 RW float Location Change Threshold [m]
+12 R boolean Location Changed
 # 7 Connectivity Statistics
 0 R integer SMS Tx Counter
 1 R integer SMS Rx Counter
@@ -137,4 +146,6 @@ export const CORE_OBJECTS = `
 4013 R integer LogStatus
 4014 R opaque! LogData
 4015 RW integer LogDataFormat
+4016 - opaque LogDataIncremental
+4017 RW unsigned LogDataIncrementalMinimumSendInterval [s]
 `;

@@ -37,6 +37,26 @@ test.each([
     { name: "Sensor Value", operations: "R", type: "float", multiple: false, mandatory: true },
   ],
   [
+    "a log (object 20)",
+    [20, 0, 4_014],
+    { name: "LogData", operations: "R", type: "opaque", multiple: false, mandatory: true },
+  ],
+  [
+    "what newer locations let be written",
+    [6, 0, 0],
+    { name: "Latitude", operations: "RW", type: "float", multiple: false, mandatory: true, units: "deg" },
+  ],
+  [
+    "what the registry calls writable",
+    [3_310, 0, 5_826],
+    { name: "Criticality Level", operations: "RW", type: "integer", multiple: false, mandatory: false },
+  ],
+  [
+    "how well it was measured",
+    [3_302, 0, 6_049],
+    { name: "Measurement Quality Level", operations: "R", type: "integer", multiple: false, mandatory: false },
+  ],
+  [
     "a name with a slash",
     [3_342, 0, 5_500],
     { name: "Digital Input State", operations: "R", type: "boolean", multiple: false, mandatory: true },

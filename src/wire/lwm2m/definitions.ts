@@ -9,7 +9,7 @@ export type Operations = "R" | "W" | "RW" | "E" | "none";
 export type ResourceDefinition = {
   id: number;
   name: string;
-  /** `none`: only the bootstrap server reads and writes it. */
+  /** `none`: only the bootstrap server reads and writes it, or (4016) only the device sends it. */
   operations: Operations;
   multiple: boolean;
   mandatory: boolean;

@@ -39,7 +39,7 @@ export const IPSO_RESOURCES = `
 5533 R boolean Decrease Input State
 5534 RW integer Counter
 5535 RW float Calibration Offset
-5536 RW float Current Position
+5536 RW float Current Position [%]
 5537 RW float Transition Time [s]
 5538 R float Remaining Time [s]
 5541 RW integer Up Counter
@@ -88,7 +88,7 @@ export const IPSO_RESOURCES = `
 5823 RW string Event Identifier
 5824 RW time Start Time
 5825 RW integer Duration [min]
-5826 R integer Criticality Level
+5826 RW integer Criticality Level
 5827 RW integer Average Load Adjustment [%]
 5828 RW integer Duty Cycle [%]
 5850 RW boolean On/Off
@@ -102,9 +102,14 @@ export const IPSO_RESOURCES = `
 5910 R integer Bitmap Input
 5911 E - Bitmap Input Reset
 5912 RW string* Element Description
+6042 R integer Measurement Quality Indicator
+6049 R integer Measurement Quality Level
+6050 R float Fractional Timestamp [s]
 `;
 
-const MEASURED = "5700! 5701 5601 5602 5603 5604 5605 5750";
+// When and how well it was measured: version 1.1 of the sensors.
+const QUALITY = "5518 6042 6049 6050";
+const MEASURED = `5700! 5701 5601 5602 5603 5604 5605 5750 ${QUALITY}`;
 const CALIBRATED = `${MEASURED} 5535`;
 
 export const IPSO_OBJECTS: readonly (readonly [id: number, name: string, resources: string])[] = [
@@ -114,7 +119,7 @@ export const IPSO_OBJECTS: readonly (readonly [id: number, name: string, resourc
   [3203, "Analog Output", "5650! 5603 5604 5750"],
   [3300, "Generic Sensor", `${MEASURED} 5751`],
   [3301, "Illuminance", MEASURED],
-  [3302, "Presence", "5500! 5501 5505 5751 5903 5904"],
+  [3302, "Presence", `5500! 5501 5505 5750 5751 5903 5904 ${QUALITY}`],
   [3303, "Temperature", MEASURED],
   [3304, "Humidity", MEASURED],
   [

@@ -54,6 +54,28 @@ const VECTORS: { name: string; bytes: string; entries: TlvEntry[] }[] = [
       resource(2, "12345678"),
     ],
   },
+  {
+    name: "two instances with a link each, one null (§6.4.3.3)",
+    bytes: `08 00 26 c8 00 0b 6d795365727669636520 31 c8 01 0f 496e7465726e65742e31352e323334 c4 02 00430000
+      08 01 26 c8 00 0b 6d795365727669636520 32 c8 01 0f 496e7465726e65742e31352e323335 c4 02 ffffffff`.replaceAll(
+      "\n",
+      "",
+    ),
+    entries: [
+      instance(
+        0,
+        resource(0, "6d79536572766963652031"),
+        resource(1, "496e7465726e65742e31352e323334"),
+        resource(2, "00430000"),
+      ),
+      instance(
+        1,
+        resource(0, "6d79536572766963652032"),
+        resource(1, "496e7465726e65742e31352e323335"),
+        resource(2, "ffffffff"),
+      ),
+    ],
+  },
   { name: "an empty instance and an empty list", bytes: "00 05 80 07", entries: [instance(5), several(7)] },
 ];
 

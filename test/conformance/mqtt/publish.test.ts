@@ -286,11 +286,11 @@ describe("a payload that cannot be used is refused with a reason, and acknowledg
     await client.expectAlive();
   });
 
-  test("data/binary, until there are codecs", async () => {
+  test("data/binary of a product without codec", async () => {
     const client = await loggedIn(platform);
     client.send(publish(dataTopic(METER.deviceId, "binary"), hex("0102"), { id: 6, qos: 2 }));
     await client.expect(pubrec(6));
-    expect(platform.traces.at(-1)).toMatchObject({ reason: "codec_unsupported" });
+    expect(platform.traces.at(-1)).toMatchObject({ reason: "codec_missing" });
     expect(platform.metrics.render()).toContain(
       'islet_messages_total{protocol="mqtt",direction="in",outcome="refused"} 1',
     );

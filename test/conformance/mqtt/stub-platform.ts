@@ -9,6 +9,7 @@ import {
   startMqttListener,
 } from "../../../src/access/mqtt";
 import type { AppId } from "../../../src/capabilities/applications/application";
+import type { Codecs, Encoded } from "../../../src/capabilities/codecs/codec";
 import type { Device, DeviceEvents, DeviceId, LiveDevice } from "../../../src/capabilities/devices/device";
 import type { TraceEntry } from "../../../src/capabilities/devices/trace-sink";
 import type { CompiledProduct, CustomTopic } from "../../../src/capabilities/products/product";
@@ -156,12 +157,22 @@ const toLive = ({ no, deviceId, nodeId, gatewayNo, topics = [] }: StubDevice): L
   nodeId,
   gatewayNo,
   gatewayId: deviceId as DeviceId,
-  product: { product: { topics } } as unknown as CompiledProduct,
+  product: { product: { no: 1, topics } } as unknown as CompiledProduct,
   muted: false,
+  isSecure: false,
+  needsContact: false,
   storeHistory: true,
   pushEnabled: true,
   deleted: false,
 });
+
+const missing = { kind: "failed", reason: "codec_missing", detail: "the product has no codec" } as const;
+const NO_CODECS: Codecs = {
+  has: () => false,
+  decode: () => missing,
+  encode: (): Encoded => missing,
+  answersReports: () => false,
+};
 
 export type StubOptions = {
   settings?: Partial<MqttSettings>;
@@ -170,6 +181,8 @@ export type StubOptions = {
   registry?: Database;
   telemetry?: Database;
   devices?: readonly StubDevice[];
+  /** Without: no product has one. */
+  codecs?: Partial<Codecs>;
   tls?: { key: string; cert: string };
 };
 
@@ -212,6 +225,7 @@ export async function startStubPlatform(options: StubOptions = {}) {
     deviceEvents,
     ingest,
     commands,
+    codecs: { ...NO_CODECS, ...options.codecs },
     trace: { record: (entry) => void traces.push(entry) },
     registry,
     telemetry,

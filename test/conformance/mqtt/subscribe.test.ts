@@ -159,10 +159,11 @@ describe("a command", () => {
     expect(await send(1)).toBe("unreachable");
     const client = await loggedIn(platform);
     expect(await send(1)).toBe("unreachable");
+    expect(platform.traces.at(-1)).toMatchObject({ kind: "command", reason: "not_subscribed" });
     client.send(subscribe(1, [commandTopic(METER.deviceId, "binary"), 1]));
     await client.expect(suback(1, 1));
     expect(await send(1)).toBe("unreachable"); // binary needs a codec
-    expect(platform.traces.at(-1)).toMatchObject({ kind: "command", reason: "not_subscribed" });
+    expect(platform.traces.at(-1)).toMatchObject({ kind: "command", reason: "codec_missing" });
     await client.expectAlive();
   });
 

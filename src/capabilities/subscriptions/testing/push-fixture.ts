@@ -47,6 +47,8 @@ function plain(notification: Notification): unknown {
       return { type: notification.type, device: notification.device.id };
     case "commandStatus":
       return { type: notification.type, commandId: notification.commandId, resultCode: notification.resultCode };
+    case "deviceDesiredPropertiesModifyStatusChanged":
+      return notification;
     default:
       return { type: notification.type };
   }
@@ -77,6 +79,8 @@ export const liveDevice = (no: number, patch: Partial<LiveDevice> = {}): LiveDev
   gatewayId: `device-${no}` as DeviceId,
   product: undefined,
   muted: false,
+  isSecure: false,
+  needsContact: false,
   storeHistory: true,
   pushEnabled: true,
   deleted: false,

@@ -52,6 +52,8 @@ export const liveDevice = (no: number, change: Partial<LiveDevice> = {}): LiveDe
   gatewayId: `product_${no}` as DeviceId,
   product: testProduct({ Environment: ["temperature", "humidity", "state"], Battery: ["level"] }),
   muted: false,
+  isSecure: false,
+  needsContact: false,
   storeHistory: true,
   pushEnabled: true,
   deleted: false,

@@ -1,8 +1,10 @@
 import type { AppId, Application } from "../../../capabilities/applications/application";
 import type { PushCertificate } from "../../../capabilities/applications/push-certificate";
+import type { StoredCodec } from "../../../capabilities/codecs/codec-repository";
 import type { Command, CommandId } from "../../../capabilities/commands/command";
 import type { Device, DeviceId } from "../../../capabilities/devices/device";
 import type { KnownTag } from "../../../capabilities/devices/tags";
+import type { DiagnosisTask, TaskId } from "../../../capabilities/diagnosis/task";
 import type { Group, GroupId } from "../../../capabilities/groups/group";
 import type { Product, ProductId } from "../../../capabilities/products/product";
 import type { PushTargetView } from "../../../capabilities/subscriptions/push-log";
@@ -85,6 +87,7 @@ export const command: Command = {
   deviceNo: 11,
   deviceId: device.id,
   origin: "signal",
+  dispatch: "connected",
   serviceId: "Climate",
   serviceType: "Climate",
   method: "SET",
@@ -103,6 +106,9 @@ export const command: Command = {
   sentAt: AT,
   deliveredAt: AT,
   executedAt: undefined,
+};
+const CANCELED: Pick<Command, "dispatch" | "status" | "result" | "issuedTimes" | "expireTimeS" | "maxRetransmit"> = {
+  ...{ dispatch: "cached", status: "CANCELED", result: undefined, issuedTimes: 0, expireTimeS: 60, maxRetransmit: 2 },
 };
 export const target: PushTargetView = {
   targetNo: 5,
@@ -154,6 +160,31 @@ export const group: Group = {
 };
 export const otherGroup: Group = { ...group, no: 22, id: "g2" as GroupId, name: "attic", parentId: group.id };
 const tag: KnownTag = { tagName: "floor", tagValue: "2", devices: 1, defined: false };
+
+export const diagnosisTask: DiagnosisTask = {
+  no: 1,
+  id: "d1" as TaskId,
+  deviceNo: 11,
+  deviceId: device.id,
+  kind: "collectLog",
+  state: "Success",
+  sent: false,
+  reason: undefined,
+  detail: undefined,
+  createdAt: AT,
+  processingAt: AT,
+  sentAt: AT,
+  endedAt: AT,
+  logBytes: 3,
+};
+
+export const codec: StoredCodec = {
+  productNo: 3,
+  definition: { kind: "script", source: "function decode() {} function encode() {}" },
+  revision: 2,
+  createdAt: AT,
+  modifiedAt: AT,
+};
 
 type Call = [method: string, ...args: unknown[]];
 
@@ -239,6 +270,31 @@ function fakePorts(record: (...call: Call) => void): ManagementPorts {
         record("delete", known(id, product, "PRODUCT_NOT_FOUND").id);
       },
     },
+    codecs: {
+      async set(id, definition) {
+        record("set", known(id, product, "PRODUCT_NOT_FOUND").id, definition);
+        if (definition.kind === "script" && definition.source.includes("bad"))
+          throw new DomainError("CODEC_INVALID", { reason: "SyntaxError: no", line: 3, column: 7 });
+        if (definition.kind === "messages" && definition.messages.length === 0)
+          throw new DomainError("CODEC_INVALID", { issues: [{ path: "messages", reason: "there is no message" }] });
+        return { ...codec, definition };
+      },
+      get: (id) => {
+        known(id, product, "PRODUCT_NOT_FOUND");
+        return codec;
+      },
+      async remove(id) {
+        record("remove", known(id, product, "PRODUCT_NOT_FOUND").id);
+      },
+      async tryOut(id, input, definition) {
+        record("tryOut", known(id, product, "PRODUCT_NOT_FOUND").id, input, definition);
+        return {
+          steps: { kind: "script", passed: { payload: [1], topic: "" }, outcome: { kind: "returned", text: "{}" } },
+          result: { kind: "failed", reason: "script_error", detail: "no message" },
+          misfits: [],
+        };
+      },
+    },
     devices: {
       async register(appId, input) {
         record("register", appId, input);
@@ -275,10 +331,40 @@ function fakePorts(record: (...call: Call) => void): ManagementPorts {
         { serviceId: "Climate", reported: { temperature: 21 }, eventTimeMs: AT, olderTimesMs: { battery: AT } },
       ],
     },
+    desired: {
+      async want(it, services) {
+        record("want", it.id, services);
+        if (services[0]?.serviceId === "Nothing") throw new DomainError("SERVICE_NOT_FOUND", { serviceId: "Nothing" });
+      },
+      of: () => [
+        {
+          serviceId: "Climate",
+          properties: {
+            target: { value: 20, setAtMs: AT, delivery: { state: "sending", tries: 2 } },
+            mode: { value: "ECO", setAtMs: AT, delivery: { state: "failed", atMs: AT, reason: "4.05" } },
+          },
+          setAtMs: AT,
+        },
+        {
+          serviceId: "Alarm",
+          properties: { on: { value: true, setAtMs: AT, delivery: { state: "delivered", atMs: AT } } },
+          setAtMs: AT,
+        },
+      ],
+      history(query) {
+        record("history", query);
+        return page({ deviceNo: 11, serviceId: "Climate", desired: { target: 20 }, setAtMs: AT });
+      },
+    },
     commands: {
       query(appId, filter) {
         record("query", appId, filter);
         return page(command);
+      },
+      find: (appId, id) => (appId === application.id && id === command.id ? command : undefined),
+      async cancel(appId, id) {
+        record("cancel", appId, id);
+        return { ...command, ...CANCELED };
       },
     },
     traces: {
@@ -295,6 +381,81 @@ function fakePorts(record: (...call: Call) => void): ManagementPorts {
           reason: "wrong_password",
           detail: undefined,
         });
+      },
+    },
+    resources: {
+      registration: () => ({
+        endpoint: "n1",
+        style: "lwm2m",
+        version: "1.0",
+        transports: ["U"],
+        queueMode: true,
+        lifetimeS: 86_400,
+        address: "192.0.2.1:5683",
+        isSecure: false,
+        rootPath: "/",
+        objects: [{ objectId: 3, version: undefined, instanceIds: [0] }],
+        registeredAtMs: AT,
+        updatedAtMs: AT,
+        expiresAtMs: AT,
+        listening: false,
+      }),
+      tree: () =>
+        [3, 4].map((objectId) => ({
+          objectId,
+          name: objectId === 3 ? "Device" : undefined,
+          version: undefined,
+          registered: true,
+          instances: [
+            {
+              instanceId: 0,
+              registered: true,
+              resources: [
+                {
+                  ...{
+                    resourceId: 9,
+                    path: `/${objectId}/0/9`,
+                    name: "Battery Level",
+                    type: "integer",
+                    operations: "R",
+                  },
+                  ...{ units: "%", multiple: false, mandatory: false, known: true, value: { 0: 80 }, observed: true },
+                  ...{ omittedChars: undefined, lastSeenMs: AT },
+                },
+              ],
+            },
+          ],
+        })),
+      observations: () => [{ path: "/3/0/9", sinceMs: AT, state: "ended", endedReason: "4.04" }],
+      async operate(deviceNo, operation, options) {
+        record("operate", deviceNo, operation, options);
+        const { path } = operation;
+        if (path === "/asleep") throw new DomainError("DEVICE_ASLEEP", { deviceNo });
+        if (path === "/no") throw new DomainError("DEVICE_REFUSED", { path, code: "4.05", reason: "not allowed" });
+        return {
+          path,
+          value: { 9: 80 },
+          links: [{ path: "/3/0/9", version: undefined, dimension: 2, attributes: {} }],
+        };
+      },
+    },
+    diagnosis: {
+      async create(...args) {
+        record("create", ...args);
+        return { ...diagnosisTask, kind: args[1], state: "Waiting" };
+      },
+      list(filter) {
+        record("list", filter);
+        return page(diagnosisTask);
+      },
+      get: (_deviceNo, id) => known(id, diagnosisTask, "DIAGNOSIS_TASK_NOT_FOUND"),
+      log(_deviceNo, id) {
+        known(id, diagnosisTask, "DIAGNOSIS_TASK_NOT_FOUND");
+        return { content: Uint8Array.of(0x4c, 0x6f, 0x67), contentType: "text/plain; charset=utf-8" };
+      },
+      async cancel(_deviceNo, id) {
+        record("cancel", known(id, diagnosisTask, "DIAGNOSIS_TASK_NOT_FOUND").id);
+        return { ...diagnosisTask, state: "Fail", reason: "cancelled" };
       },
     },
     pushLog: {
@@ -421,7 +582,10 @@ export function startApi(overrides: Partial<ManagementPorts> = {}) {
       env,
     );
     const text = await response.text();
-    return { status: response.status, body: text === "" ? {} : JSON.parse(text), headers: response.headers };
+    const { status, headers: answered } = response;
+    // What is downloaded is no JSON.
+    if (answered.has("content-disposition")) return { status, body: { text }, headers: answered };
+    return { status, body: text === "" ? {} : JSON.parse(text), headers: answered };
   }
   return { api, ask, calls, faults, env };
 }

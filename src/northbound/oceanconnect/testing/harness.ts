@@ -1,10 +1,12 @@
 import { mock } from "bun:test";
 import type { AccessTokens, ApplicationService } from "../../../capabilities/applications/application";
+import type { CancelTask } from "../../../capabilities/commands/cancel-task";
 import type { Command, CommandId, CommandService } from "../../../capabilities/commands/command";
 import type { DeviceId } from "../../../capabilities/devices/device";
 import type { DeviceService } from "../../../capabilities/devices/device-service";
 import type { Group, GroupId, GroupService } from "../../../capabilities/groups/group";
 import type { CompiledProduct, ProductService } from "../../../capabilities/products/product";
+import type { DesiredShadow } from "../../../capabilities/shadow/desired";
 import type { ReportedShadow } from "../../../capabilities/shadow/reported-shadow";
 import type {
   Subscription,
@@ -27,6 +29,7 @@ export const command: Command = {
   deviceNo: device.no,
   deviceId: device.id,
   origin: "command",
+  dispatch: "connected",
   serviceId: "Battery",
   serviceType: "BatteryType",
   method: "SET",
@@ -45,6 +48,11 @@ export const command: Command = {
   sentAt: CREATED_AT + 1_000,
   deliveredAt: undefined,
   executedAt: undefined,
+};
+export const cancelTask: CancelTask = {
+  ...{ no: 3, id: "t1", appId: application.id, deviceNo: device.no, deviceId: device.id },
+  ...{ status: "WAITTING", total: 1, createdAt: CREATED_AT },
+  commands: [{ ...command, dispatch: "cached", expireTimeS: 60, status: "PENDING", issuedTimes: 0, sentAt: undefined }],
 };
 export const subscription: Subscription = {
   no: 1,
@@ -100,7 +108,7 @@ function ports() {
       device,
       secret: ("secret" in credentials && credentials.secret) || "0123456789abcdef0123",
       psk: "00ff",
-      verifyCode: undefined,
+      verifyCode: credentials.kind === "verifyCode" ? (credentials.verifyCode ?? "made") : undefined,
       timeoutS: 0,
     })),
     find: mock<DeviceService["find"]>((appId, id) => (appId === device.appId && id === device.id ? device : undefined)),
@@ -168,10 +176,21 @@ function ports() {
       })),
       create: mock<CommandService["create"]>(async () => command),
       query: mock<CommandService["query"]>(() => ({ items: [command], total: 1 })),
+      cancel: mock<CommandService["cancel"]>(async () => ({ ...command, status: "CANCELED" })),
+      createCancelTask: mock<CommandService["createCancelTask"]>(async () => cancelTask),
+      queryCancelTasks: mock<CommandService["queryCancelTasks"]>(() => ({ items: [cancelTask], totalCommands: 5 })),
     },
     history: {
       page: mock<History["page"]>(async () => ({
         items: [{ deviceNo: device.no, serviceId: "Battery", timestampMs: CREATED_AT, data: { level: 7 } }],
+        total: 1,
+      })),
+    },
+    desired: {
+      want: mock<DesiredShadow["want"]>(async () => {}),
+      of: mock<DesiredShadow["of"]>(() => []),
+      history: mock<DesiredShadow["history"]>(() => ({
+        items: [{ deviceNo: device.no, serviceId: "Battery", desired: { level: 35 }, setAtMs: CREATED_AT }],
         total: 1,
       })),
     },
@@ -193,7 +212,7 @@ export function harness(settings: Partial<OceanConnectSettings> = {}) {
     caller: undefined,
     reportFault: (error) => faults.push(error),
   };
-  const { devices, groups, subscriptions, commands } = fakes;
+  const { devices, groups, subscriptions, commands, desired } = fakes;
   const app = oceanConnect({
     ...fakes,
     devices: devices as unknown as DeviceService, // what the dialect calls is there; the rest would throw
@@ -242,6 +261,9 @@ export function harness(settings: Partial<OceanConnectSettings> = {}) {
         groups.delete,
         groups.add,
         groups.remove,
+        desired.want,
+        commands.cancel,
+        commands.createCancelTask,
       ].reduce((sum, { mock: { calls } }) => sum + calls.length, 0),
   };
 }

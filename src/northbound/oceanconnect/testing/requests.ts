@@ -4,6 +4,11 @@ export type Sample = { readonly method: string; readonly path: string; readonly 
 
 /** A right request of every endpoint that needs a token. */
 export const REQUESTS: Record<Exclude<Section, "1.4.1" | "1.4.2" | "none">, Sample> = {
+  "1.5.1": {
+    method: "POST",
+    path: "/iocm/app/reg/v1.1.0/deviceCredentials",
+    body: { nodeId: "node-1", verifyCode: "node-1", timeout: 0, productId: "p1", deviceName: "Meter 1" },
+  },
   "1.5.2": {
     method: "POST",
     path: "/iocm/app/reg/v2.0.0/deviceCredentials",
@@ -17,10 +22,19 @@ export const REQUESTS: Record<Exclude<Section, "1.4.1" | "1.4.2" | "none">, Samp
   "1.5.4": { method: "PUT", path: "/iocm/app/dm/v1.4.0/devices/p1_node-1", body: { name: "New" } },
   "1.5.5": { method: "DELETE", path: "/iocm/app/dm/v1.4.0/devices/p1_node-1" },
   "1.5.7": { method: "GET", path: "/iocm/app/reg/v1.1.0/deviceCredentials/p1_node-1" },
+  "1.5.8": {
+    method: "PUT",
+    path: "/iocm/app/shadow/v1.5.0/devices/p1_node-1",
+    body: { serviceDesireds: [{ serviceId: "Battery", desired: { level: 35 } }] },
+  },
   "1.5.9": { method: "GET", path: "/iocm/app/shadow/v1.5.0/devices/p1_node-1" },
   "1.6.1": { method: "GET", path: "/iocm/app/dm/v1.4.0/devices/p1_node-1" },
   "1.6.2": { method: "GET", path: "/iocm/app/dm/v1.4.0/devices?pageNo=0" },
   "1.6.3": { method: "GET", path: "/iocm/app/data/v1.2.0/deviceDataHistory?deviceId=p1_node-1" },
+  "1.6.4": {
+    method: "GET",
+    path: "/iocm/app/shadow/v1.5.0/deviceDesiredHistory?deviceId=p1_node-1&gatewayId=p1_node-1",
+  },
   "1.6.5": { method: "GET", path: "/iocm/app/data/v1.1.0/deviceCapabilities?deviceId=p1_node-1" },
   "1.7.1": {
     method: "POST",
@@ -43,6 +57,13 @@ export const REQUESTS: Record<Exclude<Section, "1.4.1" | "1.4.2" | "none">, Samp
     },
   },
   "1.9.2": { method: "GET", path: "/iocm/app/cmd/v1.4.0/deviceCommands" },
+  "1.9.3": { method: "PUT", path: "/iocm/app/cmd/v1.4.0/deviceCommands/c1", body: { status: "CANCELED" } },
+  "1.9.5": {
+    method: "POST",
+    path: "/iocm/app/cmd/v1.4.0/deviceCommandCancelTasks",
+    body: { deviceId: "p1_node-1" },
+  },
+  "1.9.6": { method: "GET", path: "/iocm/app/cmd/v1.4.0/deviceCommandCancelTasks" },
   "1.9.7": {
     method: "POST",
     path: "/iocm/app/signaltrans/v1.1.0/devices/p1_node-1/services/Battery/sendCommand",

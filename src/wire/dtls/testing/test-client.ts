@@ -64,6 +64,24 @@ export class TestClient {
     return this.repeat();
   }
 
+  /** Of the connection id that the server puts into its records. */
+  get ownIdLength(): number {
+    return this.#options.connectionId?.length ?? 0;
+  }
+
+  /** To be resumed by another client. */
+  get session(): ResumableSession {
+    if (this.#server === undefined || this.suite === undefined) throw new Error("nothing was agreed upon");
+    const { sessionId, extensions } = this.#server;
+    return {
+      sessionId,
+      suite: this.suite,
+      masterSecret: this.#master,
+      extendedMasterSecret: readHelloExtensions(extensions).extendedMasterSecret,
+      identity: this.#options.identity,
+    };
+  }
+
   /** The last flight with new record numbers. */
   repeat(): Uint8Array[] {
     let epoch: 0 | 1 = 0;
