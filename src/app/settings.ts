@@ -11,6 +11,7 @@ import { CODEC_DEFAULTS } from "../capabilities/codecs/codec-settings";
 import { COMMAND_DEFAULTS } from "../capabilities/commands/command";
 import { DEVICE_DEFAULTS } from "../capabilities/devices/device-settings";
 import { DIAGNOSIS_DEFAULTS } from "../capabilities/diagnosis/task";
+import { GROUP_DEFAULTS } from "../capabilities/groups/group";
 import { TOPIC_LIMITS } from "../capabilities/products/custom-topics";
 import { ZIP_LIMITS } from "../capabilities/products/read-zip";
 import { RESOURCE_DEFAULTS } from "../capabilities/resources/settings";
@@ -131,6 +132,12 @@ export const GROUPS = {
     maxDevices: "devices of one application; 0: no limit",
     maxFrozenDevices: "frozen devices of one application; 0: no limit",
     maxNonSecureDevices: "devices of one application without secure mode; 0: no limit",
+    maxTags: "tags of one device",
+  }),
+  groups: group(GROUP_DEFAULTS, {
+    maxGroups: "groups of one application, its default group not counted; 0: no limit",
+    maxDepth: "levels of a tree of groups",
+    maxIdsPerCall: "devices that one call may put into a group, move or take out",
   }),
   ingest: group(INGEST_DEFAULTS, {
     futureToleranceMs: "an event time further ahead than this counts as malformed",
