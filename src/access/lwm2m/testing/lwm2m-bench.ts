@@ -1,4 +1,4 @@
-import type { Codecs, Decoded, Encoded } from "../../../capabilities/codecs/codec";
+import type { CloudReq, CloudRsp, Codecs, Decoded, Encoded } from "../../../capabilities/codecs/codec";
 import type { ContactEvents } from "../../../capabilities/devices/device";
 import { deviceBench } from "../../../capabilities/devices/testing/device-bench";
 import type { TraceEntry } from "../../../capabilities/devices/trace-sink";
@@ -74,12 +74,12 @@ export async function lwm2mBench({ settings = {}, path }: { settings?: Partial<L
     reports: [{ serviceId: "Raw", data: { hex: Buffer.from(payload).toString("hex") }, eventTimeMs: undefined }],
     hasMore: false,
   });
-  let encodeWith: () => Encoded = () => ({ kind: "bytes", bytes: bytes("0105") });
+  let encodeWith: (message: CloudReq | CloudRsp) => Encoded = () => ({ kind: "bytes", bytes: bytes("0105") });
   const codec = { has: true, answersReports: false };
   const codecs: Codecs = {
     has: () => codec.has,
     decode: (_no, payload, topic) => decodeWith(payload, topic),
-    encode: () => encodeWith(),
+    encode: (_no, message) => encodeWith(message),
     answersReports: () => codec.answersReports,
   };
   const answers: string[] = [];
