@@ -11,6 +11,7 @@ import { CODEC_DEFAULTS } from "../capabilities/codecs/codec-settings";
 import { COMMAND_DEFAULTS } from "../capabilities/commands/command";
 import { DEVICE_DEFAULTS } from "../capabilities/devices/device-settings";
 import { DIAGNOSIS_DEFAULTS } from "../capabilities/diagnosis/task";
+import { GROUP_DEFAULTS } from "../capabilities/groups/group";
 import { TOPIC_LIMITS } from "../capabilities/products/custom-topics";
 import { ZIP_LIMITS } from "../capabilities/products/read-zip";
 import { RESOURCE_DEFAULTS } from "../capabilities/resources/settings";
@@ -107,6 +108,12 @@ export const GROUPS = {
     maxDevices: "devices of one application; 0: no limit",
     maxFrozenDevices: "frozen devices of one application; 0: no limit",
     maxNonSecureDevices: "devices of one application without secure mode; 0: no limit",
+    maxTags: "tags of one device",
+  }),
+  groups: group(GROUP_DEFAULTS, {
+    maxGroups: "groups of one application, its default group not counted; 0: no limit",
+    maxDepth: "levels of a tree of groups",
+    maxIdsPerCall: "devices that one call may put into a group, move or take out",
   }),
   mqtt: group(MQTT_DEFAULTS, {
     connectTimeoutMs: "from the accepted connection, TLS handshake included, to the complete CONNECT",
@@ -307,6 +314,7 @@ export const GROUP_TITLES: { readonly [G in keyof typeof GROUPS]: string } = {
   products: "product packages and models",
   codecs: "codecs of products",
   devices: "registration and status of devices",
+  groups: "groups of devices",
   mqtt: "devices with a connection: MQTT",
   coap: "devices that sleep: CoAP messages",
   dtls: "devices that sleep: sessions of the secure port",

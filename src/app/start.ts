@@ -13,6 +13,7 @@ import type { DeviceLink, SleepingDeviceLink } from "../capabilities/devices/dev
 import { openDevices } from "../capabilities/devices/open-devices";
 import { createDiagnosis } from "../capabilities/diagnosis/diagnosis-service";
 import { startDiagnosisUpkeep } from "../capabilities/diagnosis/diagnosis-upkeep";
+import { groupService } from "../capabilities/groups/group-service";
 import type { ProductEvents } from "../capabilities/products/product";
 import { productService } from "../capabilities/products/product-service";
 import { openResources } from "../capabilities/resources/open-resources";
@@ -122,7 +123,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
       topics: settings.products,
     },
   });
-  const { devices, hasDevices, startExpiry, startSilenceSweep } = openDevices({
+  const { devices, tags, hasDevices, startExpiry, startSilenceSweep } = openDevices({
     ...{ db: registry, transactor, applications, products, events: deviceEvents, applicationEvents, productEvents },
     ...{ sealer: secrets.sealer, ids, clock, log, settings: settings.devices },
     disconnect: (deviceNo, reason) => {
@@ -130,6 +131,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     },
   });
   applications.refuseDeletionWhile(hasDevices);
+  const groups = groupService({ db: registry, transactor, ids, clock, settings: settings.groups });
 
   const traces = createTraces({ writer, reads: telemetryReads, clock, log, metrics, settings: settings.trace });
   opened.defer(() => traces.stop());
@@ -241,7 +243,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const http = listenHttp({
     ...{ config, clock, ids, log, metrics, tls, storage },
     vendor: oceanConnect({
-      ...{ tokens, applications, products, devices, commands, history, shadow },
+      ...{ tokens, applications, products, devices, groups, commands, history, shadow },
       desired: desiredShadow.desired,
       subscriptions: push.subscriptions,
       settings: {
@@ -259,7 +261,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
         pushCertificates,
         subscriptions: push.subscriptions,
       },
-      ...{ resources, diagnosis },
+      ...{ resources, diagnosis, groups, tags },
     }),
   });
   doors.push(http.stop);

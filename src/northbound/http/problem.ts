@@ -53,6 +53,16 @@ export const PROBLEMS: Record<ProblemCode, Problem> = {
   PAGE_OR_GATEWAY_MISSING: { status: 400, title: "A page or a gateway is needed" },
   DEVICE_OR_GATEWAY_MISSING: { status: 400, title: "A device or a gateway is needed" },
 
+  GROUP_NOT_FOUND: { status: 404, title: "There is no such group" },
+  GROUP_NAME_TAKEN: { status: 409, title: "Another group of the application has this name" },
+  GROUP_LIMIT_REACHED: { status: 409, title: "The application may have no more groups" },
+  GROUP_FULL: { status: 409, title: "The group has no room for so many devices" },
+  GROUP_TOO_MANY_DEVICES: { status: 400, title: "Too many devices for one group or one call" },
+  GROUP_HIERARCHY_INVALID: { status: 409, title: "The groups cannot stand like this" },
+  GROUP_IS_DEFAULT: { status: 409, title: "The default group stays what it is" },
+  DEVICE_IN_OTHER_GROUP: { status: 409, title: "The device is in another group" },
+  DEVICE_NOT_IN_GROUP: { status: 409, title: "The device is not in the group" },
+
   SERVICE_NOT_FOUND: { status: 404, title: "The product has no such service" },
   COMMAND_NAME_INVALID: { status: 400, title: "The service has no such command" },
   COMMAND_PARAMETERS_INVALID: { status: 400, title: "The parameters do not fit the command" },

@@ -11,12 +11,16 @@ const oneOf =
   (section: CallSection): T =>
     special[section] ?? others;
 
+const inAll = <T>(sections: readonly CallSection[], value: T) =>
+  Object.fromEntries(sections.map((section) => [section, value])) as Partial<Record<CallSection, T>>;
 const COMMANDS = ["1.9.1", "1.9.2", "1.9.3", "1.9.5", "1.9.6"] as const;
-const atCommands = (status: number, code: string) =>
-  Object.fromEntries(COMMANDS.map((section) => [section, [status, code] as Row]));
-const KEY_MISSING = oneOf<Row>(atCommands(500, "100220"), [401, "100025"]);
+const GROUPS = ["1.11.1", "1.11.2", "1.11.3", "1.11.4", "1.11.5"] as const;
+const GROUP_MEMBERS = ["1.11.6", "1.11.7", "1.11.8"] as const;
+
+const KEY_MISSING = oneOf<Row>(inAll<Row>(COMMANDS, [500, "100220"]), [401, "100025"]);
 const APP_UNKNOWN = oneOf<Row>(
   {
+    ...inAll<Row>(GROUPS, [200, "100203"]),
     "1.5.1": [500, "100203"],
     "1.5.2": [500, "100203"],
     "1.9.1": [200, "100203"],
@@ -33,6 +37,8 @@ const APP_UNKNOWN = oneOf<Row>(
 );
 const CALLER_UNKNOWN = oneOf<Row>(
   {
+    ...inAll<Row>(GROUPS, [200, "100203"]),
+    ...inAll<Row>(GROUP_MEMBERS, [500, "100203"]),
     "1.5.3": [500, "100203"],
     "1.9.1": [200, "100203"],
     "1.9.2": [200, "100203"],
@@ -46,9 +52,13 @@ const CALLER_UNKNOWN = oneOf<Row>(
   },
   [403, "100203"],
 );
-const NOT_AUTHORIZED = oneOf<Row>({ "1.9.3": [200, "100217"], "1.9.7": [200, "100217"] }, [403, "100217"]);
+const NOT_AUTHORIZED = oneOf<Row>(
+  { "1.9.3": [200, "100217"], "1.9.7": [200, "100217"], ...inAll<Row>(GROUPS, [200, "100217"]) },
+  [403, "100217"],
+);
 const BAD_INPUT = oneOf<Row>(
   {
+    ...inAll<Row>([...GROUPS, ...GROUP_MEMBERS], [400, "50400"]),
     "1.5.1": [400, "50400"],
     "1.5.2": [400, "50400"],
     "1.5.3": [400, "50400"],
@@ -63,14 +73,15 @@ const BAD_INPUT = oneOf<Row>(
 const UNREADABLE = oneOf<Row>(
   {
     "1.5.1": [400, "100007"],
-    "1.5.8": [400, "50400"],
     "1.5.2": [400, "100007"],
     "1.5.3": [400, "100007"],
     "1.5.4": [400, "50400"],
+    "1.5.8": [400, "50400"],
+    ...inAll<Row>([...GROUPS, ...GROUP_MEMBERS], [400, "50400"]),
   },
   [400, "100022"],
 );
-const FAULT = oneOf<Row>(atCommands(500, "100001"), [500, "50252"]);
+const FAULT = oneOf<Row>(inAll<Row>(COMMANDS, [500, "100001"]), [500, "50252"]);
 
 const send = (
   h: ReturnType<typeof harness>,
@@ -82,11 +93,12 @@ const WITH_BODY = CALL_SECTIONS.filter((section) => REQUESTS[section].body);
 describe.each(CALL_SECTIONS)("%s", (section) => {
   const sample = REQUESTS[section];
 
-  test("is answered in JSON, or with nothing under 204", async () => {
+  test("is answered in JSON, or with nothing where the document has nothing", async () => {
     const h = harness();
     const answer = await send(h, sample);
     expect(h.faults).toEqual([]);
-    if (answer.status === 204) expect(answer.text).toBe("");
+    const isSilent = answer.status === 204 || section === "1.11.2" || section === "1.11.8";
+    if (isSilent) expect([answer.text, answer.type]).toEqual(["", null]);
     else expect(answer.type).toBe("application/json; charset=UTF-8");
     expect(answer.json?.error_code).toBeUndefined();
     expect(h.env.caller).toBe("app-1");

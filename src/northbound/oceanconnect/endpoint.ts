@@ -21,7 +21,7 @@ export type Call<Q, B> = {
   readonly body: B;
   readonly param: (name: string) => string;
 };
-/** What a handler gives back; `undefined` is 204 without a body. */
+/** What a handler gives back; `undefined` is 204 without a body, `json` undefined is the status without one. */
 export type Answer = { readonly status: 200 | 201 | 202; readonly json: unknown } | undefined;
 
 /** What was being looked at when it failed: who calls, its own resources, or those of an application it named. */
@@ -29,8 +29,10 @@ type About = "caller" | "ownApp" | "namedApp";
 type Shape<Q, B> = {
   readonly query?: ZodType<Q> & { readonly shape: Record<string, unknown> };
   readonly body?: ZodType<B>;
-  /** The body may name the owner too (1.7.1); anywhere else such a field is unknown, and ignored. */
+  /** The body may name the owner too (1.7.1, 1.11.1); anywhere else such a field is unknown, and ignored. */
   readonly appIdInBody?: boolean;
+  /** The query calls the owner `accessAppId` (1.11.2 to 1.11.8); `appId` is understood there too. */
+  readonly accessAppId?: boolean;
 };
 
 const JSON_HEADERS = { "Content-Type": "application/json; charset=UTF-8" };
@@ -74,10 +76,11 @@ export function endpoints({ tokens, applications, bodyLimits }: EndpointPorts) {
     /** A call of an application. The schemas see a plain record of the query and the parsed JSON of the body. */
     call<Q = unknown, B = undefined>(
       section: Section,
-      { query: querySchema, body: bodySchema, appIdInBody = false }: Shape<Q, B>,
+      { query: querySchema, body: bodySchema, appIdInBody = false, accessAppId = false }: Shape<Q, B>,
       handle: (call: Call<Q, B>) => Promise<Answer> | Answer,
     ): Handler<FrontEnv> {
-      const names: ReadonlySet<string> = new Set(["appId", ...Object.keys((querySchema ?? NO_QUERY).shape)]);
+      const owners = accessAppId ? ["accessAppId", "appId"] : ["appId"];
+      const names: ReadonlySet<string> = new Set([...owners, ...Object.keys((querySchema ?? NO_QUERY).shape)]);
       return async (c) => {
         let about: About = "caller";
         try {
@@ -85,8 +88,10 @@ export function endpoints({ tokens, applications, bodyLimits }: EndpointPorts) {
           c.env.caller = application.id;
           about = "ownApp";
           const rawQuery = parseQuery(c.req.url, names);
-          if (rawQuery.appId !== undefined) about = "namedApp";
-          requireOwn(application, rawQuery.appId);
+          for (const owner of owners) {
+            if (rawQuery[owner] !== undefined) about = "namedApp";
+            requireOwn(application, rawQuery[owner]);
+          }
           const rawBody = bodySchema ? await readJson(c.req.raw, bodyLimits) : undefined;
           if (appIdInBody) requireOwn(application, appIdOf(rawBody));
           const query = (querySchema ? parseWith(querySchema, rawQuery) : rawQuery) as Q;
@@ -127,5 +132,8 @@ function keyOf(error: unknown, about: About): ErrorKey {
   return error.code;
 }
 
-const draw = (c: Ctx, answer: Answer): Response =>
-  answer === undefined ? c.body(null, 204) : c.body(JSON.stringify(answer.json), answer.status, JSON_HEADERS);
+function draw(c: Ctx, answer: Answer): Response {
+  if (answer === undefined) return c.body(null, 204);
+  if (answer.json === undefined) return c.body(null, answer.status);
+  return c.body(JSON.stringify(answer.json), answer.status, JSON_HEADERS);
+}
