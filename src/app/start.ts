@@ -107,7 +107,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const sleepingLinks: SleepingDeviceLink[] = [];
   const resourceLinks: ResourceLink[] = [];
 
-  const { applications, tokens, operators, pushCertificates, signingSecrets } = openApplications({
+  const { applications, grants, tokens, operators, pushCertificates, signingSecrets } = openApplications({
     ...{ db: registry, transactor, events: applicationEvents, secrets, clock },
     settings: { tokens: settings.api, calls: settings.api, sessions: settings.api, attempts: settings.attempts },
   });
@@ -165,6 +165,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
       ...{ findTrust: pushCertificates.find, findSigningSecret: signingSecrets.find },
     }),
     application: applications.byNo,
+    grants,
     events: { applications: applicationEvents, products: productEvents, devices: deviceEvents },
   });
   notifyOfCommands(commandEvents, push.notify);
@@ -243,7 +244,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const http = listenHttp({
     ...{ config, clock, ids, log, metrics, tls, storage },
     vendor: oceanConnect({
-      ...{ tokens, applications, products, devices, groups, commands, history, shadow },
+      ...{ tokens, applications, grants, products, devices, groups, commands, history, shadow },
       desired: desiredShadow.desired,
       subscriptions: push.subscriptions,
       settings: {
@@ -252,7 +253,18 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
       },
     }),
     management: managementApi({
-      ...{ sessions: operators, applications, signingSecrets, products, devices, history, shadow, commands, traces },
+      ...{
+        sessions: operators,
+        applications,
+        grants,
+        signingSecrets,
+        products,
+        devices,
+        history,
+        shadow,
+        commands,
+        traces,
+      },
       ...{
         desired: desiredShadow.desired,
         codecs: codecs.service,
