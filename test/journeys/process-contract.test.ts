@@ -41,9 +41,9 @@ test("a listener that is off is not in the ready line", async () => {
   using folder = temporaryFolder();
   await using islet = await startIslet({
     data: folder.path,
-    settings: { "mqtt.listen": "off", "https.listen": "off" },
+    settings: { "mqtt.listen": "off", "https.listen": "off", "coap.listen": "off" },
   });
-  expect(Object.keys(islet.ready).sort()).toEqual(["event", "http", "mqtts"]);
+  expect(Object.keys(islet.ready).sort()).toEqual(["coaps", "event", "http", "mqtts"]);
 });
 
 test("a second process on the same data folder is refused", async () => {

@@ -251,12 +251,13 @@ describe("an update", () => {
   });
 });
 
-test("a device that de-registers has no registration", async () => {
+test("a device that de-registers has no registration, and is OFFLINE", async () => {
   const it = await lwm2mBench();
   const device = await it.add("a");
   const { locationPath } = await it.registerAt(it.peerAt(1), "ep=a");
   const where = `/${locationPath?.join("/")}`;
   expect((await it.ask(it.peerAt(1), CODES.delete, where, "")).code).toBe(CODES.deleted);
+  expect(it.devices.findByNo(device.no)?.status).toBe("OFFLINE");
   expect(it.hub.registrations.byDevice(device.no)).toBeUndefined();
   expect((await it.ask(it.peerAt(1), CODES.delete, where, "")).code).toBe(CODES.notFound);
 });

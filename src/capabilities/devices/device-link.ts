@@ -30,6 +30,8 @@ export type DownlinkCommand = {
   readonly deviceId: string;
   /** QoS 0, CoAP NON: no acknowledgement, nothing is kept for resending. Left out: at least once. */
   readonly atMostOnce?: boolean;
+  /** Further commands wait behind this one: a device that is told so stays awake for them. */
+  readonly hasMore?: boolean;
 };
 
 /**

@@ -168,6 +168,8 @@ export interface DeviceService {
   setSubDeviceStatus(gatewayNo: number, deviceNo: number, status: "ONLINE" | "OFFLINE", detail?: string): Promise<void>;
   /** Any uplink of a device without a long connection; a first one binds it. `LiveDevice.needsContact` says whether it matters. */
   seen(deviceNo: number): Promise<void>;
+  /** A device without a long connection has taken its leave: OFFLINE at once. */
+  left(deviceNo: number): Promise<void>;
   /** After the start: long connections did not survive it. Whoever is ONLINE by one has the grace time to come back. */
   recover(): void;
 

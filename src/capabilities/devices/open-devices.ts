@@ -170,6 +170,7 @@ export function openDevices(parts: Parts) {
         core.setPresence(row, { kind: "reported", status, detail });
       }),
     seen: contact,
+    left: (deviceNo) => markGone([deviceNo], () => false),
     recover: () => links.expect(repository.onlineByConnection()),
 
     agingOverrides: repository.agingOverrides,
