@@ -95,7 +95,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const ways = deviceWays();
   const { links, sleepingLinks, resourceLinks } = ways;
 
-  const { applications, tokens, operators, pushCertificates, signingSecrets } = openApplications({
+  const { applications, grants, tokens, operators, pushCertificates, signingSecrets } = openApplications({
     ...{ db: registry, transactor, events: applicationEvents, secrets, clock },
     settings: { tokens: settings.api, calls: settings.api, sessions: settings.api, attempts: settings.attempts },
   });
@@ -143,6 +143,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
       ...{ findTrust: pushCertificates.find, findSigningSecret: signingSecrets.find },
     }),
     application: applications.byNo,
+    grants,
     events: { applications: applicationEvents, products: productEvents, devices: deviceEvents },
   });
   notifyOfCommands(commandEvents, push.notify);
@@ -195,7 +196,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const http = listenHttp({
     ...{ config, clock, ids, log, metrics, tls, storage },
     vendor: oceanConnect({
-      ...{ tokens, applications, products, devices, groups, commands, history, shadow },
+      ...{ tokens, applications, grants, products, devices, groups, commands, history, shadow },
       desired: desiredShadow.desired,
       subscriptions: push.subscriptions,
       settings: {
@@ -204,7 +205,18 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
       },
     }),
     management: managementApi({
-      ...{ sessions: operators, applications, signingSecrets, products, devices, history, shadow, commands, traces },
+      ...{
+        sessions: operators,
+        applications,
+        grants,
+        signingSecrets,
+        products,
+        devices,
+        history,
+        shadow,
+        commands,
+        traces,
+      },
       ...{ desired: desiredShadow.desired, codecs: codecs.service, lastSeen: seen, pushCertificates },
       ...{ subscriptions: push.subscriptions, pushLog: push.log },
       ...{ resources, diagnosis, groups, tags },

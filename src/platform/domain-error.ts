@@ -21,6 +21,8 @@ export const DOMAIN_ERROR_CODES = [
   "APP_FROZEN",
   "APP_NOT_FOUND",
   "APP_NOT_AUTHORIZED",
+  "APP_EDIT_NOT_AUTHORIZED", // authorised to read only
+  "GRANT_NOT_FOUND",
   "APP_NAME_TAKEN",
   "APP_IN_USE",
   "TOKEN_INVALID",

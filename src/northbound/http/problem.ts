@@ -24,6 +24,8 @@ export const PROBLEMS: Record<ProblemCode, Problem> = {
   APP_FROZEN: { status: 403, title: "The application is frozen" },
   APP_NOT_FOUND: { status: 404, title: "There is no such application" },
   APP_NOT_AUTHORIZED: { status: 403, title: "The application has no right to this" },
+  APP_EDIT_NOT_AUTHORIZED: { status: 403, title: "The application may only read this" },
+  GRANT_NOT_FOUND: { status: 404, title: "The application has not authorised the other" },
   APP_NAME_TAKEN: { status: 409, title: "Another application has this name" },
   APP_IN_USE: { status: 409, title: "The application still has products or devices" },
   TOKEN_INVALID: { status: 401, title: "A valid session is needed" },

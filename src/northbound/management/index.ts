@@ -11,6 +11,7 @@ import { codecRoutes } from "./codec-routes";
 import { deviceDataRoutes } from "./device-data-routes";
 import { deviceRoutes } from "./device-routes";
 import { diagnosisRoutes } from "./diagnosis-routes";
+import { grantRoutes } from "./grant-routes";
 import { groupRoutes } from "./group-routes";
 import { laterRoutes } from "./later-routes";
 import { productRoutes } from "./product-routes";
@@ -24,6 +25,7 @@ import { tagRoutes } from "./tag-routes";
 import { traceRoutes } from "./trace-routes";
 
 export type ManagementPorts = { readonly sessions: ManagementSessions } & Parameters<typeof applicationRoutes>[0] &
+  Parameters<typeof grantRoutes>[0] &
   Parameters<typeof productRoutes>[0] &
   Parameters<typeof codecRoutes>[0] &
   Parameters<typeof deviceRoutes>[0] &
@@ -45,6 +47,7 @@ export function managementApi(ports: ManagementPorts, limits: JsonLimits = JSON_
   const groups = [
     sessionRoutes(ports),
     applicationRoutes(ports),
+    grantRoutes(ports),
     productRoutes(ports),
     codecRoutes(ports),
     deviceRoutes(ports),

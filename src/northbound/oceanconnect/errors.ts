@@ -96,6 +96,8 @@ const BASE: Record<ErrorKey, ErrorRow> = {
   APP_NOT_FOUND: row(403, "100203", "The application is not existed."),
   CALLER_APP_NOT_FOUND: row(403, "100203", "The application is not existed."),
   APP_NOT_AUTHORIZED: NOT_AUTHORIZED,
+  APP_EDIT_NOT_AUTHORIZED: NOT_AUTHORIZED, // see errorRow
+  GRANT_NOT_FOUND: NOT_AUTHORIZED, // only our own API revokes
   APP_NAME_TAKEN: INPUT_100022,
   APP_IN_USE: INPUT_100022,
   TOKEN_INVALID: row(403, "1010005", "Invalid access token or appId."),
@@ -276,6 +278,17 @@ const BY_SECTION: Record<Section, Overrides> = {
   none: {},
 };
 
+const NO_EDIT = row(403, "100249", "The operation is not allowed. The application does not have edit permission.");
+/** Only the changes of LoRa devices have a row for a right that is not enough; 1.5.15 prints it without a blank. */
+const NO_EDIT_ROWS: Readonly<Record<string, ErrorRow>> = {
+  "1.5.10": NO_EDIT,
+  "1.5.11": NO_EDIT,
+  "1.5.13": NO_EDIT,
+  "1.5.15": row(403, "100249", "The operation is not allowed.The application does not have edit permission."),
+};
+
 export function errorRow(section: Section, key: ErrorKey): ErrorRow {
+  // Everywhere else it is a right that was not given.
+  if (key === "APP_EDIT_NOT_AUTHORIZED") return NO_EDIT_ROWS[section] ?? errorRow(section, "APP_NOT_AUTHORIZED");
   return BY_SECTION[section][key] ?? BASE[key];
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import type { DomainErrorCode } from "../../platform/domain-error";
 import { AUTHORIZED, failing, group, harness } from "./testing/harness";
 import { type CallSection, REQUESTS, type Sample, withQuery } from "./testing/requests";
+import { otherApplication } from "./testing/samples";
 
 const long = (length: number) => "x".repeat(length);
 const send = (h: ReturnType<typeof harness>, { method, path, body }: Sample) => h.call(method, path, body);
@@ -46,6 +47,13 @@ describe("1.11.1 creates", () => {
     const { answer, groups } = await sent("1.11.1", body);
     expect(answer.status).toBe(200);
     expect(groups.create.mock.calls).toMatchObject([[7, { creator: "meters", ...expected }]]);
+  });
+  test("for another application: its group, created by the caller", async () => {
+    const h = harness();
+    h.tokens.authorize.mockResolvedValue(otherApplication);
+    h.grants.accessOf.mockReturnValue("edit");
+    expect((await h.call("POST", REQUESTS["1.11.1"].path, { name: "A1", appId: "app-1" })).status).toBe(200);
+    expect(h.groups.create.mock.calls).toMatchObject([[7, { creator: "lamps" }]]);
   });
   test.each([
     [{}],

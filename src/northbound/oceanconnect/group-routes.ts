@@ -32,34 +32,34 @@ const Members = z.object({
 const Change = z.object({ devGroupId: text(MAX_ID, 1), deviceIds });
 
 const DONE = { status: 200, json: undefined } as const;
-const accessAppId = true;
+const owner = "accessAppId";
 
 /** 1.11. What the vendor's API does not know (trees of groups, the default group, moving) is in the management API. */
 export function groupRoutes({ call }: Endpoints, groups: GroupService) {
   return new Hono<FrontEnv>()
     .post(
       PATH,
-      call("1.11.1", { body: Create, appIdInBody: true }, async ({ application, body }) => {
+      call("1.11.1", { needs: "edit", body: Create, ownerInBody: true }, async ({ application, caller, body }) => {
         const { group, deviceIds } = await groups.create(application.no, {
           name: body.name,
           description: body.description,
           maxDevices: body.maxDevNum,
           deviceIds: body.deviceIds,
-          creator: application.name, // the document wants a user's; this API knows applications only
+          creator: caller.name, // the document wants a user's; this API knows applications only
         });
         return { status: 200, json: { ...toResource(group), deviceIds } };
       }),
     )
     .delete(
       `${PATH}/:devGroupId`,
-      call("1.11.2", { accessAppId }, async ({ application, param }) => {
+      call("1.11.2", { needs: "edit", owner }, async ({ application, param }) => {
         await groups.delete(application.no, param("devGroupId"), { cascade: false });
         return DONE;
       }),
     )
     .put(
       `${PATH}/:devGroupId`,
-      call("1.11.3", { accessAppId, body: Modify }, async ({ application, body, param }) => {
+      call("1.11.3", { needs: "edit", owner, body: Modify }, async ({ application, body, param }) => {
         const { name, description, maxDevNum } = body;
         const groupId = checkedId(param("devGroupId"));
         const group = await groups.change(application.no, groupId, { name, description, maxDevices: maxDevNum });
@@ -68,39 +68,51 @@ export function groupRoutes({ call }: Endpoints, groups: GroupService) {
     )
     .get(
       PATH,
-      call("1.11.4", { accessAppId, query: List }, ({ application, query: { pageNo, pageSize, name } }) => {
+      call("1.11.4", { needs: "query", owner, query: List }, ({ application, query: { pageNo, pageSize, name } }) => {
         const { items, total } = groups.list(application.no, { name, createdOnly: true }, pageNo, pageSize);
         return { status: 200, json: { totalCount: total, pageNo, pageSize, list: items.map(toQueried) } };
       }),
     )
     .get(
       `${PATH}/:devGroupId`,
-      call("1.11.5", { accessAppId }, ({ application, param }) => ({
+      call("1.11.5", { needs: "query", owner }, ({ application, param }) => ({
         status: 200,
         json: toQueried(groups.get(application.no, param("devGroupId"))),
       })),
     )
     .get(
       `${DEVICES}/v1.2.0/devices/ids`,
-      call("1.11.6", { accessAppId, query: Members }, ({ application, query: { devGroupId, pageNo, pageSize } }) => {
-        const { items, total } = groups.members(application.no, devGroupId, pageNo, pageSize);
-        const deviceIds = items.map(({ deviceId }) => deviceId);
-        return { status: 200, json: { totalCount: total, pageNo, pageSize, deviceIds } };
-      }),
+      call(
+        "1.11.6",
+        { needs: "query", owner, query: Members },
+        ({ application, query: { devGroupId, pageNo, pageSize } }) => {
+          const { items, total } = groups.members(application.no, devGroupId, pageNo, pageSize);
+          const deviceIds = items.map(({ deviceId }) => deviceId);
+          return { status: 200, json: { totalCount: total, pageNo, pageSize, deviceIds } };
+        },
+      ),
     )
     .post(
       `${DEVICES}/v1.1.0/devices/addDevGroupTagToDevices`,
-      call("1.11.7", { accessAppId, body: Change }, async ({ application, body: { devGroupId, deviceIds } }) => ({
-        status: 200,
-        json: { devGroupId, deviceIds: await groups.add(application.no, devGroupId, deviceIds) },
-      })),
+      call(
+        "1.11.7",
+        { needs: "edit", owner, body: Change },
+        async ({ application, body: { devGroupId, deviceIds } }) => ({
+          status: 200,
+          json: { devGroupId, deviceIds: await groups.add(application.no, devGroupId, deviceIds) },
+        }),
+      ),
     )
     .post(
       `${DEVICES}/v1.1.0/devices/deleteDevGroupTagFromDevices`,
-      call("1.11.8", { accessAppId, body: Change }, async ({ application, body: { devGroupId, deviceIds } }) => {
-        await groups.remove(application.no, devGroupId, deviceIds);
-        return DONE;
-      }),
+      call(
+        "1.11.8",
+        { needs: "edit", owner, body: Change },
+        async ({ application, body: { devGroupId, deviceIds } }) => {
+          await groups.remove(application.no, devGroupId, deviceIds);
+          return DONE;
+        },
+      ),
     );
 }
 

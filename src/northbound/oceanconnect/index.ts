@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import type { AccessTokens, ApplicationService } from "../../capabilities/applications/application";
+import type { ApplicationGrants } from "../../capabilities/applications/application-grants";
 import type { CommandService } from "../../capabilities/commands/command";
 import type { DeviceService } from "../../capabilities/devices/device-service";
 import type { GroupService } from "../../capabilities/groups/group";
@@ -42,6 +43,7 @@ export const OCEANCONNECT_DEFAULTS: OceanConnectSettings = {
 export type OceanConnectPorts = {
   readonly tokens: AccessTokens;
   readonly applications: Pick<ApplicationService, "find">;
+  readonly grants: Pick<ApplicationGrants, "accessOf">;
   readonly products: Pick<ProductService, "compiled">;
   readonly devices: DeviceService;
   readonly groups: GroupService;
@@ -58,9 +60,9 @@ export type OceanConnectPorts = {
 
 /** The vendor's application API (reference v12): everything below `/iocm` and `/iodm`. */
 export function oceanConnect({ settings = OCEANCONNECT_DEFAULTS, ...ports }: OceanConnectPorts): Hono<FrontEnv> {
-  const { tokens, applications, devices, groups, subscriptions, commands } = ports;
+  const { tokens, applications, grants, devices, groups, subscriptions, commands } = ports;
   const bodyLimits = settings.body;
-  const calls = endpoints({ tokens, applications, bodyLimits });
+  const calls = endpoints({ tokens, applications, grants, bodyLimits });
   const app = new Hono<FrontEnv>()
     .route("/", loginRoutes(calls, tokens, bodyLimits))
     .route("/", registrationRoutes(calls, devices))

@@ -1,4 +1,5 @@
 import type { AppId, Application } from "../../../capabilities/applications/application";
+import type { Grant } from "../../../capabilities/applications/application-grants";
 import type { PushCertificate } from "../../../capabilities/applications/push-certificate";
 import type { StoredCodec } from "../../../capabilities/codecs/codec-repository";
 import type { Command, CommandId } from "../../../capabilities/commands/command";
@@ -97,6 +98,7 @@ export const command: Command = {
   toType: undefined,
   to: undefined,
   callbackUrl: undefined,
+  callbackAppNo: undefined,
   expireTimeS: undefined,
   maxRetransmit: undefined,
   status: "SUCCESSFUL",
@@ -109,6 +111,12 @@ export const command: Command = {
 };
 const CANCELED: Pick<Command, "dispatch" | "status" | "result" | "issuedTimes" | "expireTimeS" | "maxRetransmit"> = {
   ...{ dispatch: "cached", status: "CANCELED", result: undefined, issuedTimes: 0, expireTimeS: 60, maxRetransmit: 2 },
+};
+export const grant: Grant = {
+  owner: application,
+  grantee: { ...application, no: 8, id: "app2" as AppId, name: "reader" },
+  access: "query",
+  createdAt: AT,
 };
 export const target: PushTargetView = {
   targetNo: 5,
@@ -139,6 +147,7 @@ export const subscription: Subscription = {
   appNo: 7,
   appId: application.id,
   ownerAppNo: 7,
+  madeByNo: 7,
   notifyType: "deviceDataChanged",
   callbackUrl: "http://receiver:9000/x",
   channel: "HTTP",
@@ -236,6 +245,23 @@ function fakePorts(record: (...call: Call) => void): ManagementPorts {
       },
       async resetSecret(id) {
         return `new secret of ${app(id).id}`;
+      },
+    },
+    grants: {
+      async grant(...args) {
+        record("grant", ...args);
+        return grant;
+      },
+      given(...args) {
+        record("given", ...args);
+        return page(grant);
+      },
+      received(...args) {
+        record("received", ...args);
+        return page(grant);
+      },
+      async revoke(...args) {
+        record("revoke", ...args);
       },
     },
     signingSecrets: {

@@ -1,5 +1,6 @@
 import { mock } from "bun:test";
 import type { AccessTokens, ApplicationService } from "../../../capabilities/applications/application";
+import type { ApplicationGrants } from "../../../capabilities/applications/application-grants";
 import type { CancelTask } from "../../../capabilities/commands/cancel-task";
 import type { Command, CommandId, CommandService } from "../../../capabilities/commands/command";
 import type { DeviceId } from "../../../capabilities/devices/device";
@@ -39,6 +40,7 @@ export const command: Command = {
   toType: undefined,
   to: undefined,
   callbackUrl: undefined,
+  callbackAppNo: undefined,
   expireTimeS: undefined,
   maxRetransmit: undefined,
   status: "SENT",
@@ -60,6 +62,7 @@ export const subscription: Subscription = {
   appNo: application.no,
   appId: application.id,
   ownerAppNo: application.no,
+  madeByNo: application.no,
   notifyType: "deviceDataChanged",
   callbackUrl: "http://h:9/x",
   channel: "HTTP",
@@ -132,6 +135,7 @@ function ports() {
     applications: {
       find: mock<ApplicationService["find"]>((id) => [application, otherApplication].find((it) => it.id === id)),
     },
+    grants: { accessOf: mock<ApplicationGrants["accessOf"]>(() => undefined) },
     products: {
       compiled: mock<ProductService["compiled"]>((no) => (no === product.no ? compiled : undefined)),
     },
