@@ -223,6 +223,11 @@ export function createCoapEndpoint({
       return before !== "new" && (before === "seen" || !isReset(before));
     },
 
+    repeat(peer) {
+      const open = peers.find(peer);
+      if (open) for (const message of [...open.messages]) message.heard();
+    },
+
     redirect(from, to) {
       const moved = peers.move(from, to);
       server.move(from, to);
