@@ -173,6 +173,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     ...{ config, tls, ways, devices, deviceEvents, ingest, commands, codecs: codecs.codecs, trace: traces },
     ...{ contacts: contactEvents, resources: { ...resources.sink, wantedObservations: resources.wantedObservations } },
     ...{ registry, telemetry: telemetryReads, transactor, sealer: secrets.sealer, clock, log, metrics },
+    messageIdSeed: new DataView(secrets.deriveKey("coap message ids").buffer).getUint32(0),
   });
 
   // Work in the background

@@ -53,6 +53,8 @@ export type LwM2mServerOptions = {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly randomBytes: (length: number) => Uint8Array;
+  /** See `CoapEndpointParts`. */
+  readonly messageIdSeed: number;
   readonly settings: {
     readonly datagram: DatagramSettings;
     readonly coap: CoapSettings;
@@ -81,6 +83,7 @@ export function createLwM2mServer(options: LwM2mServerOptions): LwM2mServer {
 
   const coap = createCoapEndpoint({
     ...{ clock, log, metrics, random: randomBytes, settings: options.settings.coap },
+    messageIdSeed: options.messageIdSeed,
     handlers: {
       request: (peer, request) => handleRequest(hub, acks, peer, request),
       notification: (peer, view) => handleNotification(hub, acks, peer, view),
