@@ -13,7 +13,7 @@ import { purge } from "./purge-under-load";
 import { push } from "./push";
 import { register } from "./register";
 import { type BenchResult, isMet, medians, renderTable } from "./report";
-import { sleeping } from "./sleeping";
+import { sleeping, sleepingPlain } from "./sleeping";
 import { startup } from "./startup";
 import { steady } from "./steady";
 import { hasMosquitto } from "./support/mosquitto";
@@ -31,6 +31,7 @@ const BENCHES: readonly Bench[] = [
   dtls,
   dtlsLoad,
   sleeping,
+  sleepingPlain,
 ];
 /** Load average before the first bench from which on something else is at work. */
 const BUSY = 0.5;
