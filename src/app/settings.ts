@@ -79,6 +79,7 @@ export const GROUPS = {
       ...COAP_ABOUT,
       maxQueuedDatagrams: "datagrams that wait for the kernel",
       maxQueuedBytes: "bytes of them",
+      maxTurnMs: "how long datagrams are handled before other work has its turn; what comes then is lost",
     },
   ),
   lwm2m: group(LWM2M_DEFAULTS, {
@@ -97,6 +98,7 @@ export const GROUPS = {
   dtls: group(DTLS_DEFAULTS, {
     maxQueuedDatagrams: "datagrams that wait while the kernel has no room; more are lost",
     maxQueuedBytes: "the same in bytes",
+    maxTurnMs: "how long datagrams are handled before other work has its turn; what comes then is lost",
     maxHandshakes: "handshakes under way; a further one ends the oldest",
     handshakesPerSecondPerAddress: "handshakes begun per second and remote address",
     handshakeBurstPerAddress: "handshakes of one remote address that may begin at once",
