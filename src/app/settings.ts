@@ -145,11 +145,13 @@ export const GROUPS = {
       ...COAP_ABOUT,
       maxQueuedDatagrams: "datagrams that wait for the kernel",
       maxQueuedBytes: "bytes of them",
+      maxTurnMs: "how long datagrams are handled before other work has its turn; what comes then is lost",
     },
   ),
   dtls: group(DTLS_DEFAULTS, {
     maxQueuedDatagrams: "datagrams that wait while the kernel has no room; more are lost",
     maxQueuedBytes: "the same in bytes",
+    maxTurnMs: "how long datagrams are handled before other work has its turn; what comes then is lost",
     maxHandshakes: "handshakes under way; a further one ends the oldest",
     handshakesPerSecondPerAddress: "handshakes begun per second and remote address",
     handshakeBurstPerAddress: "handshakes of one remote address that may begin at once",
