@@ -7,6 +7,7 @@ import { type Bench, NOTHING_PREPARED } from "./bench";
 import { coap } from "./coap";
 import { dtls } from "./dtls";
 import { dtlsLoad } from "./dtls-load";
+import { floods } from "./floods";
 import { idle } from "./idle";
 import { ingest } from "./ingest";
 import { purge } from "./purge-under-load";
@@ -32,6 +33,7 @@ const BENCHES: readonly Bench[] = [
   dtlsLoad,
   sleeping,
   sleepingPlain,
+  floods,
 ];
 /** Load average before the first bench from which on something else is at work. */
 const BUSY = 0.5;
