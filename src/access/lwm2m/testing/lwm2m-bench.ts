@@ -214,7 +214,7 @@ export type LwM2mBench = Awaited<ReturnType<typeof lwm2mBench>>;
 
 /** Requests are noted; `outcomes` answers them in turn, then silence does. */
 function fakeCoap() {
-  const requests: { peer: Peer; request: OutgoingRequest }[] = [];
+  const requests: { peer: Peer; request: OutgoingRequest; signal?: AbortSignal | undefined }[] = [];
   const transmitted: { peer: Peer; datagram: Uint8Array; giveUpAfterMs: number }[] = [];
   const told: string[] = [];
   const outcomes: (RequestOutcome | Promise<RequestOutcome>)[] = [];
@@ -224,8 +224,8 @@ function fakeCoap() {
   const next = (queue: typeof outcomes) => Promise.resolve(queue.shift() ?? { kind: "noAcknowledgement" as const });
   const endpoint: CoapEndpoint = {
     receive() {},
-    request(peer, request) {
-      requests.push({ peer, request });
+    request(peer, request, options) {
+      requests.push({ peer, request, signal: options?.signal });
       return next(outcomes);
     },
     prepare: (_peer, request) =>
