@@ -19,7 +19,7 @@ import { type DatagramSettings, type DatagramSocket, openDatagramSocket } from "
 import type { Peer } from "../datagram/peer";
 import { type PlainPeers, plainPeers } from "../datagram/plain-peers";
 import { createDtlsEndpoint, type DtlsSettings, pskLookUp } from "../dtls";
-import { lwm2mCounters } from "./counters";
+import { dropCounters, lwm2mCounters } from "./counters";
 import { sleepingDeviceLink } from "./downlink";
 import { startRegistrationExpiry } from "./expiry";
 import { handleNotification, heard } from "./handle-notification";
@@ -78,6 +78,7 @@ export type LwM2mServer = {
 export function createLwM2mServer(options: LwM2mServerOptions): LwM2mServer {
   const { devices, registry, telemetry, transactor, clock, log, metrics, trace, randomBytes } = options;
   const settings = options.settings.lwm2m;
+  const dropped = dropCounters(metrics);
   let plain: { readonly socket: DatagramSocket; readonly peers: PlainPeers } | undefined;
   let expiry: Worker | undefined;
 
@@ -151,8 +152,9 @@ export function createLwM2mServer(options: LwM2mServerOptions): LwM2mServer {
 
   async function openPlain({ hostname, port }: ListenAddress): Promise<ListenAddress> {
     const socket = await openDatagramSocket({
-      ...{ hostname, port, settings: options.settings.datagram },
+      ...{ hostname, port, clock, settings: options.settings.datagram },
       receive: (bytes, address, from) => coap.receive(peers.of(address, from), bytes),
+      dropped: (reason) => dropped[reason].add(),
       fault: (error) => log.error("coap_fault", { error }),
     });
     const peers = plainPeers(socket, settings.maxPlainPeers);

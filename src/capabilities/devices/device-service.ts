@@ -1,6 +1,7 @@
 import type { AppId } from "../applications/application";
 import type { ProductSelector, ProtocolType } from "../products/product";
 import type { CustomField, Device, DeviceId, DeviceInfo, DeviceStatus, LiveDevice, NodeType, Tag } from "./device";
+import type { TagFilter } from "./tags";
 
 /** How the device will prove who it is. What is not given is made. */
 export type NewCredentials =
@@ -66,6 +67,7 @@ export type DeviceFilter = {
   readonly location?: string | undefined;
   readonly name?: string | undefined;
   readonly status?: DeviceStatus | undefined;
+  readonly tag?: TagFilter | undefined;
   /** Registered at or after, ms. */
   readonly startMs?: number | undefined;
   /** Registered at or before, ms. */
