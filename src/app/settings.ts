@@ -11,6 +11,7 @@ import { CODEC_DEFAULTS } from "../capabilities/codecs/codec-settings";
 import { COMMAND_DEFAULTS } from "../capabilities/commands/command";
 import { DEVICE_DEFAULTS } from "../capabilities/devices/device-settings";
 import { DIAGNOSIS_DEFAULTS } from "../capabilities/diagnosis/task";
+import { LORA_DEFAULTS } from "../capabilities/lora/lora";
 import { TOPIC_LIMITS } from "../capabilities/products/custom-topics";
 import { ZIP_LIMITS } from "../capabilities/products/read-zip";
 import { RESOURCE_DEFAULTS } from "../capabilities/resources/settings";
@@ -131,6 +132,7 @@ export const GROUPS = {
     maxDevices: "devices of one application; 0: no limit",
     maxFrozenDevices: "frozen devices of one application; 0: no limit",
     maxNonSecureDevices: "devices of one application without secure mode; 0: no limit",
+    maxSubDevices: "devices behind one gateway; 0: no limit",
   }),
   ingest: group(INGEST_DEFAULTS, {
     futureToleranceMs: "an event time further ahead than this counts as malformed",
@@ -268,6 +270,13 @@ export const GROUPS = {
     maxUnfinished: "unfinished tasks of all devices",
     sweepIntervalMs: "how often tasks are looked at whose time is over",
     sweepBatch: "tasks touched in one transaction of that",
+  }),
+  lora: group(LORA_DEFAULTS, {
+    answerTimeoutMs: "how long the answer of a LoRa server is awaited",
+    maxUnderWay: "registrations under way at one LoRa server; more are refused",
+    withdrawIntervalMs: "how often LoRa servers are told to forget what the platform gave up",
+    withdrawBatch: "how many of those at a time",
+    withdrawKeepMs: "how long that is tried",
   }),
   push: group(DEFAULT_PUSH_SETTINGS, {
     answerTimeoutMs: "an address that has not answered by then has failed",

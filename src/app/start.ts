@@ -13,6 +13,8 @@ import type { DeviceLink, SleepingDeviceLink } from "../capabilities/devices/dev
 import { openDevices } from "../capabilities/devices/open-devices";
 import { createDiagnosis } from "../capabilities/diagnosis/diagnosis-service";
 import { startDiagnosisUpkeep } from "../capabilities/diagnosis/diagnosis-upkeep";
+import { createLora } from "../capabilities/lora/lora-service";
+import { startLoraUpkeep } from "../capabilities/lora/withdrawals";
 import type { ProductEvents } from "../capabilities/products/product";
 import { productService } from "../capabilities/products/product-service";
 import { openResources } from "../capabilities/resources/open-resources";
@@ -155,6 +157,11 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     ...{ clock, ids, log, metrics, trace: traces, settings: settings.diagnosis },
   });
 
+  const lora = createLora({
+    ...{ db: registry, transactor, devices, deviceEvents, products, requests: commands.requests },
+    ...{ sealer: secrets.sealer, clock, log, settings: settings.lora },
+  });
+
   const push = await openPush({
     ...{ registry, transactor, telemetryReads, writer, clock, ids, log, metrics, settings: settings.push },
     render: notificationRenderer(),
@@ -210,6 +217,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
 
   // Work in the background
   await commands.recover();
+  await lora.recover();
   devices.recover();
   watch(push.start());
   watch(startExpiry());
@@ -217,6 +225,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   watch(startShadowUpkeep({ shadow: desiredShadow, clock, log, settings: settings.shadow }));
   watch(startCommandUpkeep({ commands, clock, log, settings: settings.commands }));
   watch(startDiagnosisUpkeep({ diagnosis, clock, log, settings: settings.diagnosis }));
+  watch(startLoraUpkeep({ lora, clock, log, settings: settings.lora }));
   watch(startMovingRecents({ recents, writer, clock, log, metrics, settings: settings.history }));
   watch(
     startPurge({
@@ -243,6 +252,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     vendor: oceanConnect({
       ...{ tokens, applications, products, devices, commands, history, shadow },
       desired: desiredShadow.desired,
+      lora: lora.service,
       subscriptions: push.subscriptions,
       settings: {
         ...settings.query,

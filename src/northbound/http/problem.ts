@@ -53,6 +53,8 @@ export const PROBLEMS: Record<ProblemCode, Problem> = {
   PAGE_OR_GATEWAY_MISSING: { status: 400, title: "A page or a gateway is needed" },
   DEVICE_OR_GATEWAY_MISSING: { status: 400, title: "A device or a gateway is needed" },
 
+  NOT_A_GATEWAY: { status: 409, title: "The device is no gateway" },
+
   SERVICE_NOT_FOUND: { status: 404, title: "The product has no such service" },
   COMMAND_NAME_INVALID: { status: 400, title: "The service has no such command" },
   COMMAND_PARAMETERS_INVALID: { status: 400, title: "The parameters do not fit the command" },
@@ -75,6 +77,23 @@ export const PROBLEMS: Record<ProblemCode, Problem> = {
   RESOURCE_UNKNOWN: { status: 404, title: "There is no such resource" },
   DIAGNOSIS_UNSUPPORTED: { status: 409, title: "The product does not support this" },
   DIAGNOSIS_TASK_NOT_FOUND: { status: 404, title: "There is no such task" },
+
+  LORA_SERVER_NOT_FOUND: { status: 404, title: "There is no such LoRa server" },
+  LORA_SERVER_OFFLINE: { status: 409, title: "The LoRa server is offline" },
+  LORA_SERVER_FAILED: { status: 502, title: "The LoRa server did not do it" },
+  LORA_PROTOCOL_REQUIRED: { status: 409, title: "The product is not one of LoRaWAN" },
+  LORA_GATEWAY_TYPE_REQUIRED: { status: 409, title: "The product is not one of LoRa gateways" },
+  LORA_GATEWAY_TYPE_REFUSED: { status: 409, title: "The product is one of LoRa gateways" },
+  LORA_APP_KEY_MISSING: { status: 400, title: "The application key is missing" },
+  LORA_APP_SKEY_MISSING: { status: 400, title: "The application session key is missing" },
+  LORA_NWK_SKEY_MISSING: { status: 400, title: "The network session key is missing" },
+  LORA_DEV_ADDR_MISSING: { status: 400, title: "The device address is missing" },
+  LORA_GATEWAY_EXISTS: { status: 409, title: "The LoRa gateway exists" },
+  LORA_NODE_EXISTS: { status: 409, title: "The LoRa node exists" },
+  LORA_EUI_TAKEN: { status: 409, title: "The EUI is in use" },
+  LORA_GATEWAY_NOT_FOUND: { status: 404, title: "There is no such LoRa gateway" },
+  LORA_NODE_NOT_FOUND: { status: 404, title: "There is no such LoRa node" },
+  LORA_REGISTRATION_FAILED: { status: 500, title: "The registration at the LoRa server failed" },
 
   CALLBACK_URL_ILLEGAL: { status: 400, title: "The callback address cannot be used" },
   SUBSCRIPTION_EXISTS: { status: 409, title: "The subscription exists" },

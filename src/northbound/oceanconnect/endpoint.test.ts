@@ -14,9 +14,13 @@ const oneOf =
 const COMMANDS = ["1.9.1", "1.9.2", "1.9.3", "1.9.5", "1.9.6"] as const;
 const atCommands = (status: number, code: string) =>
   Object.fromEntries(COMMANDS.map((section) => [section, [status, code] as Row]));
-const KEY_MISSING = oneOf<Row>(atCommands(500, "100220"), [401, "100025"]);
+const LORA = ["1.5.10", "1.5.11", "1.5.12", "1.5.13", "1.5.14", "1.5.15"] as const;
+const atLora = (status: number, code: string) =>
+  Object.fromEntries(LORA.map((section) => [section, [status, code] as Row]));
+const KEY_MISSING = oneOf<Row>({ ...atCommands(500, "100220"), ...atLora(500, "100220") }, [401, "100025"]);
 const APP_UNKNOWN = oneOf<Row>(
   {
+    ...atLora(404, "100203"),
     "1.5.1": [500, "100203"],
     "1.5.2": [500, "100203"],
     "1.9.1": [200, "100203"],
@@ -33,6 +37,7 @@ const APP_UNKNOWN = oneOf<Row>(
 );
 const CALLER_UNKNOWN = oneOf<Row>(
   {
+    ...atLora(404, "100203"),
     "1.5.3": [500, "100203"],
     "1.9.1": [200, "100203"],
     "1.9.2": [200, "100203"],
@@ -70,7 +75,7 @@ const UNREADABLE = oneOf<Row>(
   },
   [400, "100022"],
 );
-const FAULT = oneOf<Row>(atCommands(500, "100001"), [500, "50252"]);
+const FAULT = oneOf<Row>({ ...atCommands(500, "100001"), ...atLora(500, "100001") }, [500, "50252"]);
 
 const send = (
   h: ReturnType<typeof harness>,

@@ -5,7 +5,7 @@ import { DomainError } from "../../platform/domain-error";
 import { type BodyLimits, parseWith, readJson } from "../http/json-body";
 import { parseQuery } from "../http/query";
 import type { FrontEnv } from "../http/request-env";
-import { type ErrorKey, errorRow, type Section } from "./errors";
+import { describeError, type ErrorKey, errorRow, type Section } from "./errors";
 
 export type EndpointPorts = {
   readonly tokens: Pick<AccessTokens, "authorize">;
@@ -31,6 +31,8 @@ type Shape<Q, B> = {
   readonly body?: ZodType<B>;
   /** The body may name the owner too (1.7.1); anywhere else such a field is unknown, and ignored. */
   readonly appIdInBody?: boolean;
+  /** Where the owner is named `ownerAppId` (1.5.10 to 1.5.15); `appId` in the query is understood there too. */
+  readonly ownerAppId?: "query" | "body";
 };
 
 const JSON_HEADERS = { "Content-Type": "application/json; charset=UTF-8" };
@@ -74,10 +76,11 @@ export function endpoints({ tokens, applications, bodyLimits }: EndpointPorts) {
     /** A call of an application. The schemas see a plain record of the query and the parsed JSON of the body. */
     call<Q = unknown, B = undefined>(
       section: Section,
-      { query: querySchema, body: bodySchema, appIdInBody = false }: Shape<Q, B>,
+      { query: querySchema, body: bodySchema, appIdInBody = false, ownerAppId }: Shape<Q, B>,
       handle: (call: Call<Q, B>) => Promise<Answer> | Answer,
     ): Handler<FrontEnv> {
-      const names: ReadonlySet<string> = new Set(["appId", ...Object.keys((querySchema ?? NO_QUERY).shape)]);
+      const owners = ownerAppId === "query" ? ["ownerAppId", "appId"] : ["appId"];
+      const names: ReadonlySet<string> = new Set([...owners, ...Object.keys((querySchema ?? NO_QUERY).shape)]);
       return async (c) => {
         let about: About = "caller";
         try {
@@ -85,10 +88,13 @@ export function endpoints({ tokens, applications, bodyLimits }: EndpointPorts) {
           c.env.caller = application.id;
           about = "ownApp";
           const rawQuery = parseQuery(c.req.url, names);
-          if (rawQuery.appId !== undefined) about = "namedApp";
-          requireOwn(application, rawQuery.appId);
+          for (const owner of owners) {
+            if (rawQuery[owner] !== undefined) about = "namedApp";
+            requireOwn(application, rawQuery[owner]);
+          }
           const rawBody = bodySchema ? await readJson(c.req.raw, bodyLimits) : undefined;
-          if (appIdInBody) requireOwn(application, appIdOf(rawBody));
+          if (appIdInBody) requireOwn(application, textIn(rawBody, "appId"));
+          if (ownerAppId === "body") requireOwn(application, textIn(rawBody, "ownerAppId"));
           const query = (querySchema ? parseWith(querySchema, rawQuery) : rawQuery) as Q;
           const body = (bodySchema ? parseWith(bodySchema, rawBody) : undefined) as B;
           const param = (name: string) => c.req.param(name) ?? "";
@@ -103,10 +109,10 @@ export function endpoints({ tokens, applications, bodyLimits }: EndpointPorts) {
 export type Endpoints = ReturnType<typeof endpoints>;
 
 /** A value of a wrong type is left to the schema. */
-function appIdOf(body: unknown): string | undefined {
-  if (typeof body !== "object" || body === null || !Object.hasOwn(body, "appId")) return undefined;
-  const { appId } = body as { appId?: unknown };
-  return typeof appId === "string" && appId !== "" ? appId : undefined;
+function textIn(body: unknown, field: string): string | undefined {
+  if (typeof body !== "object" || body === null || !Object.hasOwn(body, field)) return undefined;
+  const value = (body as Record<string, unknown>)[field];
+  return typeof value === "string" && value !== "" ? value : undefined;
 }
 
 /** The dialect's words for what was thrown. `error_detail` is ours, for people: what is wrong, and where. */
@@ -116,7 +122,8 @@ export function errorBody(section: Section, error: unknown, about: About) {
   const details = error instanceof DomainError ? Object.entries(error.details) : [];
   const known = details.filter(([, value]) => value !== undefined);
   const detail = known.length > 0 ? Object.fromEntries(known) : undefined;
-  const body = JSON.stringify({ error_code: code, error_desc: desc, error_detail: detail });
+  const error_desc = describeError(desc, detail?.reason);
+  const body = JSON.stringify({ error_code: code, error_desc, error_detail: detail });
   return { status, body, isFault: key === "INTERNAL" };
 }
 

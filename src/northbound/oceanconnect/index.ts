@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import type { AccessTokens, ApplicationService } from "../../capabilities/applications/application";
 import type { CommandService } from "../../capabilities/commands/command";
 import type { DeviceService } from "../../capabilities/devices/device-service";
+import type { LoraService } from "../../capabilities/lora/lora";
 import type { ProductService } from "../../capabilities/products/product";
 import type { DesiredShadow } from "../../capabilities/shadow/desired";
 import type { ReportedShadow } from "../../capabilities/shadow/reported-shadow";
@@ -18,6 +19,7 @@ import { deviceQueryRoutes } from "./device-query-routes";
 import { deviceRoutes } from "./device-routes";
 import { endpoints, errorBody } from "./endpoint";
 import { loginRoutes } from "./login-routes";
+import { loraRoutes } from "./lora-routes";
 import { registrationRoutes } from "./registration-routes";
 import { shadowRoutes } from "./shadow-routes";
 import { subscriptionRoutes } from "./subscription-routes";
@@ -50,10 +52,11 @@ export type OceanConnectPorts = {
   readonly history: Pick<History, "page">;
   readonly shadow: ReportedShadow;
   readonly desired: DesiredShadow;
+  readonly lora: LoraService;
   readonly settings?: OceanConnectSettings;
 };
 
-/** The vendor's application API (reference v12): everything below `/iocm` and `/iodm`. */
+/** The vendor's application API (reference v12): everything below `/iocm`, `/iodm` and `/api`. */
 export function oceanConnect({ settings = OCEANCONNECT_DEFAULTS, ...ports }: OceanConnectPorts): Hono<FrontEnv> {
   const { tokens, applications, devices, subscriptions, commands } = ports;
   const bodyLimits = settings.body;
@@ -62,6 +65,7 @@ export function oceanConnect({ settings = OCEANCONNECT_DEFAULTS, ...ports }: Oce
     .route("/", loginRoutes(calls, tokens, bodyLimits))
     .route("/", registrationRoutes(calls, devices))
     .route("/", deviceRoutes(calls, devices))
+    .route("/", loraRoutes(calls, ports.lora))
     .route("/", deviceQueryRoutes(calls, { ...ports, ...settings }))
     .route("/", dataRoutes(calls, { ...ports, ...settings }))
     .route("/", shadowRoutes(calls, { ...ports, ...settings }))
@@ -96,7 +100,7 @@ function refuseTheRest(app: Hono<FrontEnv>, { open }: ReturnType<typeof endpoint
 export function oceanConnectMount(app: Hono<FrontEnv>): Mount {
   return {
     name: "oceanconnect",
-    prefixes: ["iocm", "iodm"],
+    prefixes: ["iocm", "iodm", "api"],
     fetch: (request, env) => app.fetch(request, env),
     fail: (error) => {
       const { status, body } = errorBody("none", error, "ownApp");
