@@ -67,6 +67,7 @@ export const GROUPS = {
     maxFilterBytes: "longest topic filter",
     maxDecoding: "messages of one connection in a codec's script at once; beyond it the socket is not read",
     maxCachedSubDevices: "sub-devices remembered per connection of a gateway",
+    maxSubDevicesPerRequest: "sub-devices of one message that adds, deletes or gives a status",
     sessionExpiryMs: "how long a persistent session waits for its device",
     timestampToleranceMs: "signature type 1: how far the hour of the client id may be off",
     loginFailuresAllowed: "wrong logins of one identity from one address before answers are held back",

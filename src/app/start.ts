@@ -124,7 +124,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
       topics: settings.products,
     },
   });
-  const { devices, hasDevices, startExpiry, startSilenceSweep } = openDevices({
+  const { devices, subDevices, hasDevices, startExpiry, startSilenceSweep } = openDevices({
     ...{ db: registry, transactor, applications, products, events: deviceEvents, applicationEvents, productEvents },
     ...{ sealer: secrets.sealer, ids, clock, log, settings: settings.devices },
     disconnect: (deviceNo, reason) => {
@@ -197,8 +197,17 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const tls = await loadServerTls({ folder: paths.tls, clock, log, ...tlsSources(config) });
   const mqttsAddress = listenAddress(config["mqtts.listen"]);
   const mqtt = createMqttListener({
-    ...{ devices, deviceEvents, ingest, commands, trace: traces, registry, telemetry: telemetryReads, transactor },
-    ...{ clock, log, metrics, codecs: codecs.codecs, settings: settings.mqtt },
+    ...{ devices, subDevices, deviceEvents, ingest, commands, trace: traces },
+    ...{
+      registry,
+      telemetry: telemetryReads,
+      transactor,
+      clock,
+      log,
+      metrics,
+      codecs: codecs.codecs,
+      settings: settings.mqtt,
+    },
     mqtt: listenAddress(config["mqtt.listen"]),
     mqtts: mqttsAddress && { ...mqttsAddress, cert: tls.cert, key: tls.key },
   });

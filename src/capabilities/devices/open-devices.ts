@@ -24,6 +24,7 @@ import { deviceRegistration } from "./register-device";
 import { startRegistrationExpiry } from "./registration-expiry";
 import { deviceRemoval } from "./remove-device";
 import { type LastContacts, startSilenceSweep } from "./silence-sweep";
+import { subDevices } from "./sub-devices";
 
 type Parts = {
   /** `registry.db`. */
@@ -178,6 +179,8 @@ export function openDevices(parts: Parts) {
 
   return {
     devices,
+    /** For gateways. */
+    subDevices: subDevices({ devices, products }),
     /** For `ApplicationService.refuseDeletionWhile`. */
     hasDevices: repository.hasAny,
     startExpiry: () =>
