@@ -215,12 +215,15 @@ describe.each(WITH_BODY)("the body of %s", (section) => {
   });
 });
 
-test.each(["/iocm/nothing", "/iocm/app/dm/v1.4.0/devices/a/b", "/iodm/app", "/iocm/app/sec/v1.1.0/login/"])(
-  "%s is unknown, in the same form",
-  async (path) => {
-    expect(row(await harness().call("GET", path, undefined, {}))).toEqual([404, "100225"]);
-  },
-);
+test.each([
+  "/iocm/nothing",
+  "/api/v3.0/devices/lora/server",
+  "/iocm/app/dm/v1.4.0/devices/a/b",
+  "/iodm/app",
+  "/iocm/app/sec/v1.1.0/login/",
+])("%s is unknown, in the same form", async (path) => {
+  expect(row(await harness().call("GET", path, undefined, {}))).toEqual([404, "100225"]);
+});
 
 test("the details of a domain error are shown, to help whoever writes the client", async () => {
   const h = harness();
