@@ -93,7 +93,7 @@ export const PROBLEMS: Record<ProblemCode, Problem> = {
   LORA_EUI_TAKEN: { status: 409, title: "The EUI is in use" },
   LORA_GATEWAY_NOT_FOUND: { status: 404, title: "There is no such LoRa gateway" },
   LORA_NODE_NOT_FOUND: { status: 404, title: "There is no such LoRa node" },
-  LORA_REGISTRATION_FAILED: { status: 500, title: "The registration at the LoRa server failed" },
+  LORA_REGISTRATION_FAILED: { status: 502, title: "The registration at the LoRa server failed" },
 
   CALLBACK_URL_ILLEGAL: { status: 400, title: "The callback address cannot be used" },
   SUBSCRIPTION_EXISTS: { status: 409, title: "The subscription exists" },
