@@ -3,7 +3,7 @@ import { defineBench } from "./bench";
 import { NB_BENCH_PAYLOAD } from "./support/bench-product";
 import { hasLibcoap, LIBCOAP_PSK, startLibcoap } from "./support/libcoap";
 import { anonymousNbDevices, runHandshakes, runNbLoad } from "./support/nb-load";
-import { startServer } from "./support/server";
+import { cpuSeconds, startServer } from "./support/server";
 
 const SOCKETS = 100;
 const WINDOW = 2;
@@ -26,15 +26,21 @@ export const dtlsLoad = defineBench({
     const access = { url: server.url, ...(await server.setUpNb()) };
     const devices: NbCredentials[] = await registerNbDevices(access, "load", SOCKETS, true);
     const send = { kind: "reports", style: "lwm2m", payload: NB_BENCH_PAYLOAD } as const;
+    const cpuBefore = cpuSeconds(server.pid);
     const ours = await runNbLoad({ ...records, server: server.coaps, devices, send });
+    const cpuBetween = cpuSeconds(server.pid);
     const stored = await server.stored();
     const shaken = await runHandshakes({ ...times, cipher: "ccm8", server: server.coaps, devices });
+    const cpuAfter = cpuSeconds(server.pid);
+    const handshakes = shaken.handshakesPerSecond * (times.seconds + times.warmUpSeconds);
     await server.dispose();
 
     const values = {
       // One up and one down for each report.
       recordsPerSecond: 2 * ours.acknowledgedPerSecond,
       reportsPerSecond: ours.acknowledgedPerSecond,
+      microsPerReport: ((cpuBetween - cpuBefore) / ours.acknowledgedInAll) * 1e6,
+      microsPerHandshake: ((cpuAfter - cpuBetween) / handshakes) * 1e6,
       p99Ms: ours.latencyMs.p99,
       repeated: ours.repeated,
       lost: Math.max(0, ours.acknowledgedInAll - stored),

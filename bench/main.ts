@@ -7,13 +7,14 @@ import { type Bench, NOTHING_PREPARED } from "./bench";
 import { coap } from "./coap";
 import { dtls } from "./dtls";
 import { dtlsLoad } from "./dtls-load";
+import { floods } from "./floods";
 import { idle } from "./idle";
 import { ingest } from "./ingest";
 import { purge } from "./purge-under-load";
 import { push } from "./push";
 import { register } from "./register";
 import { type BenchResult, isMet, medians, renderTable } from "./report";
-import { sleeping } from "./sleeping";
+import { sleeping, sleepingPlain } from "./sleeping";
 import { startup } from "./startup";
 import { steady } from "./steady";
 import { hasMosquitto } from "./support/mosquitto";
@@ -31,6 +32,8 @@ const BENCHES: readonly Bench[] = [
   dtls,
   dtlsLoad,
   sleeping,
+  sleepingPlain,
+  floods,
 ];
 /** Load average before the first bench from which on something else is at work. */
 const BUSY = 0.5;

@@ -23,7 +23,7 @@ const since = performance.now();
 
 if (mode === "bare") {
   const socket = await openDatagramSocket({
-    ...{ hostname: "127.0.0.1", port: 0, settings: DATAGRAM_DEFAULTS },
+    ...{ hostname: "127.0.0.1", port: 0, settings: DATAGRAM_DEFAULTS, clock: systemClock },
     receive: (bytes, address, port) => socket.send(bytes, address, port),
   });
   say({ port: socket.port });

@@ -8,9 +8,9 @@ import type { MqttFault, PublishView } from "../../wire/mqtt";
 import type { Connection, ConnectionHost } from "./connection";
 import type { MqttCounters } from "./counters";
 import type { Deadlines } from "./deadlines";
+import type { LoginThrottle } from "./login-throttle";
 import type { MqttCommands, MqttDevices } from "./ports";
 import type { MqttSessions } from "./sessions";
-import type { LoginThrottle } from "./throttles";
 
 /** Our own rules of MQTT's that a connection can break, beside those of the codec. */
 export type Violation =

@@ -22,6 +22,8 @@ export type DeviceSettings = {
   readonly maxNonSecureDevices: number;
   /** Behind one gateway, whoever adds them; 0: no limit. */
   readonly maxSubDevices: number;
+  /** Of one device. */
+  readonly maxTags: number;
 };
 export const DEVICE_DEFAULTS: DeviceSettings = {
   onlineGraceMs: 60_000,
@@ -35,4 +37,5 @@ export const DEVICE_DEFAULTS: DeviceSettings = {
   maxFrozenDevices: 0,
   maxNonSecureDevices: 0,
   maxSubDevices: 50_000,
+  maxTags: 100,
 };

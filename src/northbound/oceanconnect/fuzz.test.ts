@@ -12,6 +12,7 @@ const KEYS = [
   ...["command", "deviceId", "serviceId", "expireTime", "maxRetransmit", "callbackUrl", "notifyType", "tags", "mute"],
   ...["tagName", "deviceConfig", "isSecure", "pageNo", "pageSize", "startTime", "endTime", "gatewayId", "select"],
   ...["loraServerId", "gatewayEUI", "devEUI", "appEUI", "joinType", "appKey", "devAddr", "ownerAppId"],
+  ...["name", "description", "maxDevNum", "deviceIds", "devGroupId", "accessAppId"],
   ...["cascade", "channel", "__proto__", "constructor", "toString", ""],
 ];
 const SCALARS = [

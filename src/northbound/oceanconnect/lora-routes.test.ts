@@ -2,9 +2,12 @@ import { describe, expect, test } from "bun:test";
 import type { DomainErrorCode } from "../../platform/domain-error";
 import { failing, harness, loraGateway, loraNode } from "./testing/harness";
 import { type CallSection, REQUESTS } from "./testing/requests";
+import { application, otherApplication } from "./testing/samples";
 
 const long = (length: number) => "x".repeat(length);
 const KEY = "00112233445566778899aabbccddeeff";
+const NOT_ALLOWED = "The operation is not allowed.";
+const ALL_LORA = ["1.5.10", "1.5.11", "1.5.12", "1.5.13", "1.5.14", "1.5.15"] as const;
 const GATEWAY = REQUESTS["1.5.10"];
 const NODE = REQUESTS["1.5.11"];
 
@@ -112,24 +115,62 @@ test.each([
   expect(h.lora.delete.mock.calls as unknown[]).toEqual([["app-1", kind, REQUESTS[section].path.split("/").at(-1)]]);
 });
 
-test.each(["1.5.10", "1.5.11", "1.5.12", "1.5.13", "1.5.14", "1.5.15"] as const)(
-  "%s: the owner is named ownerAppId, and must be one that may be named",
-  async (section) => {
+test.each(ALL_LORA)("%s: the owner is named ownerAppId, and must be one that may be named", async (section) => {
+  const h = harness();
+  const { method, path, body } = REQUESTS[section];
+  const ask = (ownerAppId: string) =>
+    body
+      ? h.call(method, path, { ...body, ownerAppId, name: "" }) // the application is looked at before the rest
+      : h.call(method, `${path}?ownerAppId=${ownerAppId}`);
+  expect(await ask("app-2")).toMatchObject({ status: 403, json: { error_code: "100217" } });
+  expect(await ask("app-9")).toMatchObject({ status: 404, json: { error_code: "100203" } });
+  expect([h.effects(), h.lora.gateway.mock.calls.length, h.lora.node.mock.calls.length]).toEqual([0, 0, 0]);
+});
+
+describe("of an application that authorised the caller", () => {
+  /** app-2 calls, and names app-1 as the document has it. */
+  const askAs = (access: "query" | "edit", section: (typeof ALL_LORA)[number]) => {
     const h = harness();
+    h.tokens.authorize.mockResolvedValue(otherApplication);
+    h.grants.accessOf.mockImplementation((owner) => (owner === application.no ? access : undefined));
     const { method, path, body } = REQUESTS[section];
-    const ask = (ownerAppId: string) =>
-      body
-        ? h.call(method, path, { ...body, ownerAppId, name: "" }) // the application is looked at before the rest
-        : h.call(method, `${path}?ownerAppId=${ownerAppId}`);
-    expect(await ask("app-2")).toMatchObject({ status: 403, json: { error_code: "100217" } });
-    expect(await ask("app-9")).toMatchObject({ status: 404, json: { error_code: "100203" } });
-    expect([h.effects(), h.lora.gateway.mock.calls.length, h.lora.node.mock.calls.length]).toEqual([0, 0, 0]);
-  },
-);
+    const ownerAppId = application.id;
+    const named = body ? path : `${path}?ownerAppId=${ownerAppId}`;
+    return { h, answer: h.call(method, named, body && { ...body, ownerAppId }) };
+  };
+  const owners = ({ lora }: ReturnType<typeof harness>) =>
+    Object.values(lora).flatMap((port) => (port.mock.calls as unknown[][]).map(([appId]) => appId));
+
+  test.each(ALL_LORA)("%s is about the owner's", async (section) => {
+    const { h, answer } = askAs("edit", section);
+    expect((await answer).json?.error_code).toBeUndefined();
+    expect(owners(h)).toEqual([application.id]);
+  });
+  test.each(["1.5.12", "1.5.14"] as const)("%s needs the right to read only", async (section) => {
+    const { h, answer } = askAs("query", section);
+    expect((await answer).status).toBe(200);
+    expect(owners(h)).toEqual([application.id]);
+  });
+  test.each([
+    ["1.5.10", " "],
+    ["1.5.11", " "],
+    ["1.5.13", " "],
+    ["1.5.15", ""],
+  ] as const)("%s needs the right to edit, in the words of its table", async (section, blank) => {
+    const { h, answer } = askAs("query", section);
+    expect(await answer).toMatchObject({
+      status: 403,
+      json: {
+        error_code: "100249",
+        error_desc: `${NOT_ALLOWED}${blank}The application does not have edit permission.`,
+      },
+    });
+    expect(owners(h)).toEqual([]);
+  });
+});
 
 /** Every row of the tables that comes from the capability. */
 type Row = [code: DomainErrorCode, status: number, error_code: string, error_desc: string];
-const NOT_ALLOWED = "The operation is not allowed.";
 const OFFLINE: Row = ["LORA_SERVER_OFFLINE", 403, "1200006", `${NOT_ALLOWED} The LoRa Server is not online.`];
 const SERVER_UNKNOWN: Row = ["LORA_SERVER_NOT_FOUND", 404, "1200017", "The LoRa Server is not existed."];
 const SERVER_FAILED: Row = ["LORA_SERVER_FAILED", 400, "1200014", "The LoRa Server processing failed:no room"];

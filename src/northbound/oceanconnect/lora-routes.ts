@@ -39,47 +39,57 @@ const RegisterNode = z.object({
   description: optional(text(2_048)),
 });
 
+const owner = "ownerAppId";
+
 /** 1.5.10 to 1.5.15. */
 export function loraRoutes({ call }: Endpoints, lora: LoraService) {
   return new Hono<FrontEnv>()
     .post(
       GATEWAY,
-      call("1.5.10", { body: RegisterGateway, ownerAppId: "body" }, async ({ application, body }) => ({
-        status: 201,
-        json: toGateway(await lora.registerGateway(application.id, body)),
-      })),
+      call(
+        "1.5.10",
+        { needs: "edit", body: RegisterGateway, owner, ownerInBody: true },
+        async ({ application, body }) => ({
+          status: 201,
+          json: toGateway(await lora.registerGateway(application.id, body)),
+        }),
+      ),
     )
     .post(
       NODE,
-      call("1.5.11", { body: RegisterNode, ownerAppId: "body" }, async ({ application, body }) => ({
-        status: 201,
-        json: toNode(await lora.registerNode(application.id, body)),
-      })),
+      call(
+        "1.5.11",
+        { needs: "edit", body: RegisterNode, owner, ownerInBody: true },
+        async ({ application, body }) => ({
+          status: 201,
+          json: toNode(await lora.registerNode(application.id, body)),
+        }),
+      ),
     )
     .get(
       `${GATEWAY}/:deviceId`,
-      call("1.5.12", { ownerAppId: "query" }, ({ application, param }) => ({
+      call("1.5.12", { needs: "query", owner }, ({ application, param }) => ({
         status: 200,
         json: toGateway(lora.gateway(application.id, param("deviceId"))),
       })),
     )
     .delete(
       `${GATEWAY}/:deviceId`,
-      call("1.5.13", { ownerAppId: "query" }, async ({ application, param }) => {
+      call("1.5.13", { needs: "edit", owner }, async ({ application, param }) => {
         await lora.delete(application.id, "gateway", param("deviceId"));
         return undefined;
       }),
     )
     .get(
       `${NODE}/:deviceId`,
-      call("1.5.14", { ownerAppId: "query" }, ({ application, param }) => ({
+      call("1.5.14", { needs: "query", owner }, ({ application, param }) => ({
         status: 200,
         json: toNode(lora.node(application.id, param("deviceId"))),
       })),
     )
     .delete(
       `${NODE}/:deviceId`,
-      call("1.5.15", { ownerAppId: "query" }, async ({ application, param }) => {
+      call("1.5.15", { needs: "edit", owner }, async ({ application, param }) => {
         await lora.delete(application.id, "node", param("deviceId"));
         return undefined;
       }),
