@@ -6,7 +6,6 @@ import { parseArgs } from "node:util";
 import { type Bench, NOTHING_PREPARED } from "./bench";
 import { coap } from "./coap";
 import { dtls } from "./dtls";
-import { dtlsLoad } from "./dtls-load";
 import { floods } from "./floods";
 import { idle } from "./idle";
 import { ingest } from "./ingest";
@@ -30,7 +29,6 @@ const BENCHES: readonly Bench[] = [
   purge,
   coap,
   dtls,
-  dtlsLoad,
   sleeping,
   sleepingPlain,
   floods,

@@ -194,3 +194,29 @@ test("records that were acknowledged are worth nothing after a kill", async () =
     expectNewNumbers(device);
   }
 }, 60_000);
+
+/** Cookie, ServerHello, Finished, the answer to the registration, the observation of the reports. */
+const DATAGRAMS = [1, 2, 3, 4, 5];
+test("a device gets in, and reports, whatever datagram of its handshake and its registration the platform dies at", async () => {
+  using folder = temporaryFolder();
+  await using islet = await restartingIslet({ data: folder.path, settings: {} });
+  const it = await setUpNbIot(islet.islet);
+  let api: Api = it;
+  for (const fatal of DATAGRAMS) {
+    const registered = await api.register(it.productId, `dies-at-${fatal}`, { isSecure: true });
+    const killed = Promise.withResolvers<void>();
+    await using device = secureDevice(islet.islet.ready.coaps, {
+      ...{ device: registered, random: seededRandom(SEED + fatal), firstTimeoutMs: 100, observeWaitMs: 2_000 },
+      heard: (count) => count === fatal && void islet.kill().then(killed.resolve),
+    });
+    let registering = device.register();
+    await killed.promise;
+    await islet.start();
+    api = await login(islet.islet, it.appId, it.secret);
+    while (!(await registering)) registering = device.register();
+    expect(await device.report(level(fatal))).toBe("accepted");
+    expect([fatal, await api.history(registered.deviceId)]).toEqual([fatal, [{ level: fatal }]]);
+    // Two at most: a session that the device did not hear of is given up, and its keys with it.
+    expect(device.handshakes.filter((outcome) => outcome !== "failed").length).toBeLessThanOrEqual(2);
+  }
+}, 60_000);

@@ -2,9 +2,10 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import type { MqttClient } from "mqtt";
 import { type Answer, application, type Setup, setUp } from "../support/api";
 import { startCallbackReceiver } from "../support/callback-receiver";
-import { commandTopic, connectDevice, dataTopic, report } from "../support/device";
+import { commandTopic, dataTopic, report } from "../support/device";
 import { eventually } from "../support/eventually";
 import { type Islet, startIslet, temporaryFolder } from "../support/islet";
+import { addLoraProducts, connectServer, type Request, registerServer } from "../support/lora";
 
 setDefaultTimeout(30_000);
 
@@ -15,47 +16,13 @@ const KEY = "2b7e151628aed2a6abf7158809cf4f3c";
 const EUI = "0004A30B001A2B3C";
 
 type Body = Record<string, unknown> & { error_code?: string; error_desc?: string; deviceId: string };
-type Request = { mid: number; serviceId: string; cmd: string; paras: Record<string, unknown> };
 const outcome = ({ status, body }: Answer<Body>) => [status, body.error_code, body.error_desc];
-
-async function addProduct({ manage, appId }: Setup, model: string, deviceType: string, protocolType: string) {
-  const services = protocolType === "MQTT" ? [] : ["Meter"];
-  const { status, body } = await manage<{ productId: string }>("POST", `/apps/${appId}/products`, {
-    devicetype: {
-      devices: [
-        {
-          ...{ manufacturerId: "Lora", manufacturerName: "Lora", model, deviceType, protocolType, omCapability: null },
-          serviceTypeCapabilities: services.map((id) => ({ serviceId: id, serviceType: id, option: "Mandatory" })),
-        },
-      ],
-    },
-    servicetypes: services.map((serviceType) => ({
-      services: [
-        {
-          ...{ serviceType, description: "" },
-          properties: [{ propertyName: "level", dataType: "int", min: 0, max: 100, method: "R" }],
-          commands: [{ commandName: "RESET", paras: [], responses: [] }],
-        },
-      ],
-    })),
-  });
-  if (status !== 201) throw new Error(JSON.stringify(body));
-  return body.productId;
-}
 
 /** The application, its products, and a LoRa server that is registered and not connected yet. */
 async function setUpLora(islet: Islet) {
   const it = await setUp(islet);
-  const products = {
-    server: await addProduct(it, "Server", "LoRaServer", "MQTT"),
-    gateway: await addProduct(it, "Gateway", "LoRaGateway", "LoRaWAN"),
-    node: await addProduct(it, "Node", "WaterMeter", "LoRaWAN"),
-  };
-  const { body: server } = await it.app<{ deviceId: string; secret: string }>(
-    "POST",
-    "/iocm/app/reg/v2.0.0/deviceCredentials",
-    { deviceInfo: { nodeId: "lora-server" }, productId: products.server, mqttConnect: true },
-  );
+  const products = await addLoraProducts(it);
+  const server = await registerServer(it, products.server);
   const node = {
     ...{ loraServerId: server.deviceId, productId: products.node, devEUI: EUI, name: "Cellar" },
     ...{ appEUI: "70B3D57ED0000001", appKey: KEY },
@@ -65,23 +32,6 @@ async function setUpLora(islet: Islet) {
     gatewaySeq: KEY,
   };
   return { ...it, products, server, node, gateway };
-}
-
-/** A LoRa server as docs/lora.md has it; `decide` makes it refuse or say nothing. */
-async function connectServer(islet: Islet, server: { deviceId: string; secret: string }) {
-  const requests: Request[] = [];
-  const it = { decide: (_request: Request): object | undefined => ({ errcode: 0 }) };
-  const client = await connectDevice(islet, server);
-  client.on("message", (topic, payload) => {
-    if (topic !== commandTopic(server.deviceId)) return;
-    const request = JSON.parse(payload.toString()) as Request;
-    requests.push(request);
-    const answer = it.decide(request);
-    if (answer)
-      client.publish(dataTopic(server.deviceId), JSON.stringify({ msgType: "deviceRsp", mid: request.mid, ...answer }));
-  });
-  await client.subscribeAsync(commandTopic(server.deviceId), { qos: 1 });
-  return Object.assign(it, { client, requests });
 }
 
 const statusOf = async ({ app }: Pick<Setup, "app">, deviceId: string) =>

@@ -2,6 +2,7 @@ import { createSocket, type Socket } from "node:dgram";
 import {
   CODES,
   type CoapMessage,
+  type CoapOption,
   decodeMessage,
   encodeEmpty,
   encodeMessage,
@@ -11,7 +12,14 @@ import {
   queryOptions,
 } from "../../src/wire/coap";
 
-export type Reply = { code: number; payload?: Uint8Array; contentFormat?: number; observe?: number };
+export type Reply = {
+  code: number;
+  payload?: Uint8Array;
+  contentFormat?: number;
+  observe?: number;
+  /** Further ones. */
+  options?: CoapOption[];
+};
 export type NbOptions = {
   ep: string;
   style?: "lwm2m" | "tup";
@@ -119,6 +127,7 @@ export async function nbDevice(address: string, options: NbOptions) {
       options: [
         ...(reply.observe === undefined ? [] : [option("observe", reply.observe)]),
         ...(reply.contentFormat === undefined ? [] : [option("contentFormat", reply.contentFormat)]),
+        ...(reply.options ?? []),
       ],
       payload: reply.payload ?? NOTHING,
     });

@@ -20,6 +20,12 @@ type Options = {
   readonly answered?: (accepted: boolean) => void;
   readonly maxRetransmit?: number;
   readonly ackTimeoutMs?: number;
+  /** First repetition of a flight of the handshake; five more follow. */
+  readonly firstTimeoutMs?: number;
+  /** How long it waits to be observed before it registers again. */
+  readonly observeWaitMs?: number;
+  /** Each datagram that came, before it is looked at. */
+  readonly heard?: (count: number) => void;
 };
 
 /** A simulated LwM2M device over DTLS; every datagram either way is kept. It says that it sleeps, and does not; it repeats itself for long. */
@@ -35,6 +41,7 @@ export function secureDevice(address: string, options: Options) {
     async open(local, receive) {
       const socket = await udp.open(local, (datagram) => {
         received.push(datagram.slice()); // DTLS decrypts in place
+        options.heard?.(received.length);
         receive(datagram);
       });
       raw = socket.send;
@@ -52,13 +59,17 @@ export function secureDevice(address: string, options: Options) {
     ...{ nodeId: device.nodeId, psk: Uint8Array.fromHex(device.psk), network, clock: systemClock, random },
     settings: {
       ...{ style: "lwm2m", queueMode: true, awakeMs: 60_000, lifetimeSeconds: 86_400, confirmable: true },
-      ...{ observeWaitMs: 10_000, rebootMs: 100, logBytes: 3_000 },
+      ...{ observeWaitMs: options.observeWaitMs ?? 10_000, rebootMs: 100, logBytes: 3_000 },
       transmission: {
         ...DEFAULT_TRANSMISSION,
         ackTimeoutMs: options.ackTimeoutMs ?? 300,
         maxRetransmit: options.maxRetransmit ?? 7,
       },
-      secure: { ...SECURE_SETTINGS, suites: [suite], connectionId },
+      secure: {
+        ...SECURE_SETTINGS,
+        ...{ suites: [suite], connectionId },
+        firstTimeoutMs: options.firstTimeoutMs ?? SECURE_SETTINGS.firstTimeoutMs,
+      },
       answers: options.answer ? [options.answer] : [],
     },
     on: {
