@@ -26,7 +26,7 @@ export type DatagramSettings = {
 export const DATAGRAM_DEFAULTS: DatagramSettings = {
   maxQueuedDatagrams: 4_096,
   maxQueuedBytes: 4 * 1024 * 1024,
-  maxTurnMs: 50,
+  maxTurnMs: 200,
 };
 
 export type DatagramSocketOptions = {
