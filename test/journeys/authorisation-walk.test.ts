@@ -11,8 +11,8 @@ setDefaultTimeout(300_000);
 type Needs = "query" | "edit" | "address" | "own";
 type Row = {
   readonly needs: Needs;
-  /** Where the owner is named. `body` has it as appId. */
-  readonly owner?: "appId" | "accessAppId" | "body";
+  /** Where the owner is named. `body` has it as appId, `lora body` as ownerAppId. */
+  readonly owner?: "appId" | "accessAppId" | "ownerAppId" | "body" | "lora body";
   /** Makes what is asked for, and says how, in the words of its owner. More than one: each of them. */
   readonly ask: (its: Furnished) => Promise<Omit<Sample, "method">[]>;
 };
@@ -26,6 +26,8 @@ const SUBSCRIPTIONS = "/iocm/app/sub/v1.2.0/subscriptions";
 const COMMANDS = "/iocm/app/cmd/v1.4.0/deviceCommands";
 const TASKS = "/iocm/app/cmd/v1.4.0/deviceCommandCancelTasks";
 const GROUPS = "/iocm/app/devgroup/v1.3.0/devGroups";
+const LORA_GATEWAY = "/api/v3.0/devices/lora/gateway";
+const LORA_NODE = "/api/v3.0/devices/lora/node";
 
 const queryShadow = (path: string): Row => ({
   needs: "query",
@@ -194,14 +196,45 @@ const ROWS: Readonly<Record<string, Row>> = {
       return one(path, { devGroupId: await group(deviceId), deviceIds: [deviceId] });
     },
   },
+  [`POST ${LORA_GATEWAY}`]: {
+    needs: "edit",
+    owner: "lora body",
+    ask: async ({ newGateway }) => one(LORA_GATEWAY, newGateway()),
+  },
+  [`POST ${LORA_NODE}`]: {
+    needs: "edit",
+    owner: "lora body",
+    ask: async ({ newNode }) => one(LORA_NODE, newNode()),
+  },
+  [`GET ${LORA_GATEWAY}/:deviceId`]: {
+    needs: "query",
+    owner: "ownerAppId",
+    ask: async ({ loraGateway }) => one(`${LORA_GATEWAY}/${await loraGateway()}`),
+  },
+  [`GET ${LORA_NODE}/:deviceId`]: {
+    needs: "query",
+    owner: "ownerAppId",
+    ask: async ({ loraNode }) => one(`${LORA_NODE}/${await loraNode()}`),
+  },
+  [`DELETE ${LORA_GATEWAY}/:deviceId`]: {
+    needs: "edit",
+    owner: "ownerAppId",
+    ask: async ({ loraGateway }) => one(`${LORA_GATEWAY}/${await loraGateway()}`),
+  },
+  [`DELETE ${LORA_NODE}/:deviceId`]: {
+    needs: "edit",
+    owner: "ownerAppId",
+    ask: async ({ loraNode }) => one(`${LORA_NODE}/${await loraNode()}`),
+  },
 };
 const WITHOUT_TOKEN = ["POST /iocm/app/sec/v1.1.0/login", "POST /iocm/app/sec/v1.1.0/refreshToken"];
 // Without a name in them they are about whatever the caller may see; with its own appId, that is its own things.
 const LISTS = ["GET ", "DELETE "].map((method) => `${method}${SUBSCRIPTIONS}`).concat(`POST ${SUBSCRIPTIONS}`);
 
+const IN_BODY: Partial<Record<NonNullable<Row["owner"]>, string>> = { body: "appId", "lora body": "ownerAppId" };
 const named = ({ owner = "appId" }: Row, { path, body }: Path, appId: string): Path =>
-  owner === "body"
-    ? { path, body: { ...body, appId } }
+  IN_BODY[owner]
+    ? { path, body: { ...body, [IN_BODY[owner]]: appId } }
     : { path: `${path}${path.includes("?") ? "&" : "?"}${owner}=${appId}`, ...(body && { body }) };
 
 test("every route is walked", () => {
@@ -281,7 +314,10 @@ test("what belongs to another application can be read and changed with its autho
         check("query", "nothing left to delete", undone.changed.join() === "subscription", undone);
       } else if (row.needs === "address") {
         check("query", route, outcome.code === "100225" && outcome.changed.length === 0, outcome);
-      } else check("query", route, outcome.code === "100217" && outcome.changed.length === 0, outcome);
+      } else {
+        const code = route.includes("/lora/") ? "100249" : "100217";
+        check("query", route, outcome.code === code && outcome.changed.length === 0, outcome);
+      }
     }
   });
 

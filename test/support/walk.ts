@@ -5,6 +5,7 @@ import { setUp } from "./api";
 import { connectDevice, dataTopic, report } from "./device";
 import { eventually } from "./eventually";
 import type { Islet } from "./islet";
+import { addLoraProducts, connectServer, registerServer } from "./lora";
 
 export type Sample = { readonly method: string; readonly path: string; readonly body?: Record<string, unknown> };
 
@@ -79,7 +80,25 @@ export async function furnish(islet: Islet, mark: string, callbackUrl: string) {
     return keep(made.taskId);
   };
 
+  const lora = await addLoraProducts({ manage, appId });
+  const loraServer = await registerServer({ app }, lora.server, next("server"));
+  keep(loraServer.deviceId);
+  const eui = () => Buffer.from(mark).toString("hex").slice(0, 8) + `${++count}`.padStart(8, "0");
+  const newGateway = () => ({
+    ...{ loraServerId: loraServer.deviceId, productId: lora.gateway, gatewayEUI: eui(), name: next("roof") },
+    gatewaySeq: "2b7e151628aed2a6abf7158809cf4f3c",
+  });
+  const newNode = () => ({
+    ...{ loraServerId: loraServer.deviceId, productId: lora.node, devEUI: eui(), name: next("cellar") },
+    ...{ appEUI: "70B3D57ED0000001", appKey: "2b7e151628aed2a6abf7158809cf4f3c" },
+  });
+  const behindServer = async (kind: "gateway" | "node", asked: Record<string, unknown>) =>
+    keep((await ask<{ deviceId: string }>("POST", `/api/v3.0/devices/lora/${kind}`, asked)).deviceId);
+  const loraGateway = () => behindServer("gateway", newGateway());
+  const loraNode = () => behindServer("node", newNode());
+
   // What is there for all.
+  const { client: loraClient } = await connectServer(islet, loraServer);
   const online = await meter();
   const client = await connectDevice(islet, online);
   await client.publishAsync(
@@ -98,12 +117,13 @@ export async function furnish(islet: Islet, mark: string, callbackUrl: string) {
   return {
     ...{ app, appId, appSecret, manage, productId, sleeperProduct, callbackUrl, mark, ids, next },
     ...{ device, visited, sleeping, command, group, subscription, task },
+    ...{ newGateway, newNode, loraGateway, loraNode },
     online: online.deviceId,
     wished,
     /** As in the texts of answers. */
     leaks: (text: string, request: string) =>
       [mark, ...ids].filter((secret) => text.includes(secret) && !request.includes(secret)),
-    [Symbol.asyncDispose]: () => client.endAsync(),
+    [Symbol.asyncDispose]: async () => void (await Promise.all([client.endAsync(), loraClient.endAsync()])),
   };
 }
 export type Furnished = Awaited<ReturnType<typeof furnish>>;

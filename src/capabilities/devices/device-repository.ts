@@ -90,6 +90,9 @@ export function deviceRepository(db: Database) {
   const behind = db.query<ReadRow, [number, number]>(
     `${SELECT_DEVICE} WHERE device.gateway_no = ? ORDER BY device.created_at_ms, device.no LIMIT ?`,
   );
+  const countBehind = db.query<{ devices: number }, [number]>(
+    "SELECT devices FROM sub_device_count WHERE gateway_no = ?",
+  );
   const numberOfId = db.query<{ no: number }, [string]>("SELECT no FROM device WHERE id = ?");
   const numberOfNodeId = db.query<{ no: number }, [string]>("SELECT no FROM device WHERE node_id = ?");
   const numberOfVerifyKey = db.query<{ no: number }, [Uint8Array]>("SELECT no FROM device WHERE verify_key = ?");
@@ -172,6 +175,8 @@ export function deviceRepository(db: Database) {
     findByNodeId: (nodeId: string) => byNodeId.get(nodeId) ?? undefined,
     /** The gateway itself and what is behind it. */
     behind: (gatewayNo: number, limit: number) => behind.all(gatewayNo, limit),
+    /** Without the gateway itself. */
+    countBehind: (gatewayNo: number) => countBehind.get(gatewayNo)?.devices ?? 0,
     numberOfId: (id: string) => numberOfId.get(id)?.no,
     numberOfNodeId: (nodeId: string) => numberOfNodeId.get(nodeId)?.no,
     numberOfVerifyKey: (key: Uint8Array) => numberOfVerifyKey.get(key)?.no,
