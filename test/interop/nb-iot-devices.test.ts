@@ -34,7 +34,7 @@ const folder = temporaryFolder();
 let islet: Islet;
 let it: NbIot;
 beforeAll(async () => {
-  islet = await startIslet({ data: folder.path, settings: { "coap.ack_timeout_ms": "500" } });
+  islet = await startIslet({ data: folder.path, settings: { "coap.ack_timeout_ms": "4000" } });
   it = await setUpNbIot(islet);
 });
 afterAll(async () => {
@@ -101,7 +101,8 @@ describe("libcoap's coap-server", () => {
   server.test("reports through its object 19 and takes a command", async () => {
     const { deviceId } = await it.register(it.productId, "861234500000502");
     const port = await freeUdpPort();
-    // The observation of the reports is repeated until the program is there and has the resource.
+    // The observation of the reports is repeated 4 s later (the setting above): by then the program is there and has the
+    // resource. One that came in between would be answered 4.04, and the reports would not be observed.
     await registerFrom(port, "861234500000502", '</>;rt="oma.lwm2m",</19/0>,</19/1>');
     await it.command(deviceId, 9);
     await using device = await startCoapServer(port);
