@@ -4,6 +4,7 @@ import { createLwM2mServer } from "../access/lwm2m";
 import { createMqttListener } from "../access/mqtt";
 import type { ApplicationEvents } from "../capabilities/applications/application";
 import { openApplications } from "../capabilities/applications/open-applications";
+import { openBatch } from "../capabilities/batch/open-batch";
 import { openCodecs } from "../capabilities/codecs/open-codecs";
 import type { CommandEvents } from "../capabilities/commands/command";
 import { createCommandService } from "../capabilities/commands/command-service";
@@ -122,7 +123,14 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
       topics: settings.products,
     },
   });
-  const { devices, hasDevices, startExpiry, startSilenceSweep } = openDevices({
+  const {
+    devices,
+    hasDevices,
+    startExpiry,
+    startSilenceSweep,
+    walk,
+    inTransaction: deviceTransactions,
+  } = openDevices({
     ...{ db: registry, transactor, applications, products, events: deviceEvents, applicationEvents, productEvents },
     ...{ sealer: secrets.sealer, ids, clock, log, settings: settings.devices },
     disconnect: (deviceNo, reason) => {
@@ -153,6 +161,25 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const diagnosis = createDiagnosis({
     ...{ db: registry, transactor, devices, deviceEvents, products, links: resourceLinks, contacts: contactEvents },
     ...{ clock, ids, log, metrics, trace: traces, settings: settings.diagnosis },
+  });
+
+  const { batch, start: startBatch } = openBatch({
+    ...{
+      db: registry,
+      transactor,
+      applications,
+      products,
+      applicationEvents,
+      deviceEvents,
+      commandEvents,
+      shadowEvents,
+    },
+    devices: { ...{ findById: devices.findById, findByNo: devices.findByNo, walk, inTransaction: deviceTransactions } },
+    ...{ commands: commands.inTransaction, wantInTransaction: desiredShadow.wantInTransaction },
+    ...{ sealer: secrets.sealer, clock, ids, log, metrics, settings: settings.batch },
+    // To be joined with the capability `groups` when it is here: GroupService.find, .list by name, .membersAfter; Tags.list.
+    groups: { find: () => undefined, findByName: () => undefined, membersAfter: () => [] },
+    hasTag: () => false,
   });
 
   const push = await openPush({
@@ -216,6 +243,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   watch(startSilenceSweep(seen.ofMany));
   watch(startShadowUpkeep({ shadow: desiredShadow, clock, log, settings: settings.shadow }));
   watch(startCommandUpkeep({ commands, clock, log, settings: settings.commands }));
+  watch(startBatch());
   watch(startDiagnosisUpkeep({ diagnosis, clock, log, settings: settings.diagnosis }));
   watch(startMovingRecents({ recents, writer, clock, log, metrics, settings: settings.history }));
   watch(
@@ -241,7 +269,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const http = listenHttp({
     ...{ config, clock, ids, log, metrics, tls, storage },
     vendor: oceanConnect({
-      ...{ tokens, applications, products, devices, commands, history, shadow },
+      ...{ tokens, applications, products, devices, commands, history, shadow, batch },
       desired: desiredShadow.desired,
       subscriptions: push.subscriptions,
       settings: {
@@ -259,7 +287,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
         pushCertificates,
         subscriptions: push.subscriptions,
       },
-      ...{ resources, diagnosis },
+      ...{ resources, diagnosis, batch },
     }),
   });
   doors.push(http.stop);

@@ -7,6 +7,7 @@ import { codeOf, refuseMethod, renderProblem } from "../http/problem";
 import type { FrontEnv, RequestEnv } from "../http/request-env";
 import { applicationRoutes } from "./application-routes";
 import { authenticate } from "./authenticate";
+import { batchRoutes } from "./batch-routes";
 import { codecRoutes } from "./codec-routes";
 import { deviceDataRoutes } from "./device-data-routes";
 import { deviceRoutes } from "./device-routes";
@@ -31,7 +32,8 @@ export type ManagementPorts = { readonly sessions: ManagementSessions } & Parame
   Parameters<typeof diagnosisRoutes>[0] &
   Parameters<typeof pushRoutes>[0] &
   Parameters<typeof pushCertificateRoutes>[0] &
-  Parameters<typeof subscriptionRoutes>[0];
+  Parameters<typeof subscriptionRoutes>[0] &
+  Parameters<typeof batchRoutes>[0];
 
 const BASE = "/manage/v1";
 
@@ -51,6 +53,7 @@ export function managementApi(ports: ManagementPorts, limits: JsonLimits = JSON_
     pushRoutes(ports),
     pushCertificateRoutes(ports),
     subscriptionRoutes(ports),
+    batchRoutes(ports),
     laterRoutes(ports),
   ];
 

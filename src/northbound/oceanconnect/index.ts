@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import type { AccessTokens, ApplicationService } from "../../capabilities/applications/application";
+import type { BatchService } from "../../capabilities/batch/task";
 import type { CommandService } from "../../capabilities/commands/command";
 import type { DeviceService } from "../../capabilities/devices/device-service";
 import type { ProductService } from "../../capabilities/products/product";
@@ -11,6 +12,7 @@ import { DomainError } from "../../platform/domain-error";
 import type { Mount } from "../http/http-front";
 import { BODY_LIMITS, type BodyLimits } from "../http/json-body";
 import type { FrontEnv } from "../http/request-env";
+import { batchRoutes } from "./batch-routes";
 import { commandCancelRoutes } from "./command-cancel-routes";
 import { commandRoutes } from "./command-routes";
 import { dataRoutes } from "./data-routes";
@@ -47,6 +49,7 @@ export type OceanConnectPorts = {
     CommandService,
     "send" | "create" | "query" | "cancel" | "createCancelTask" | "queryCancelTasks"
   >;
+  readonly batch: Pick<BatchService, "createCommands" | "get" | "spec" | "items">;
   readonly history: Pick<History, "page">;
   readonly shadow: ReportedShadow;
   readonly desired: DesiredShadow;
@@ -67,7 +70,8 @@ export function oceanConnect({ settings = OCEANCONNECT_DEFAULTS, ...ports }: Oce
     .route("/", shadowRoutes(calls, { ...ports, ...settings }))
     .route("/", subscriptionRoutes(calls, subscriptions))
     .route("/", commandRoutes(calls, commands))
-    .route("/", commandCancelRoutes(calls, commands));
+    .route("/", commandCancelRoutes(calls, commands))
+    .route("/", batchRoutes(calls, ports.batch));
   return refuseTheRest(app, calls);
 }
 
