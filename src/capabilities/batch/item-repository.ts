@@ -155,19 +155,29 @@ export function itemRepository(db: Database) {
       page: number,
       pageSize: number,
     ) {
-      const conditions = ["task_no = $taskNo"];
       const values: Named = { taskNo };
+      const conditions = ["task_no = $taskNo"];
       for (const [column, value] of Object.entries({ state, target, command_id: commandId })) {
         if (value === undefined) continue;
         conditions.push(`${column} = $${column}`);
         values[column] = value;
       }
+      const isWhole = conditions.length === 1;
+      const index = target !== undefined ? "target" : commandId !== undefined ? "command" : "state";
+      const from = isWhole ? "batch_item" : `batch_item INDEXED BY batch_item_${index}`;
       const where = conditions.join(" AND ");
-      const order = state === undefined || target !== undefined ? "pos" : "due_ms, pos"; // as the index has it
+      const order = isWhole || index !== "state" ? "pos" : "due_ms, pos"; // as the index has it
+      // The keys first: what is skipped is not read. Without a filter the position is the place in the list.
+      const part = isWhole
+        ? `AND pos >= $offset ORDER BY pos LIMIT $limit`
+        : `ORDER BY ${order} LIMIT $limit OFFSET $offset`;
       const rows = db.query<ItemRow, Named>(
-        `SELECT ${COLUMNS} FROM batch_item WHERE ${where} ORDER BY ${order} LIMIT $limit OFFSET $offset`,
+        `WITH wanted AS MATERIALIZED (SELECT pos, due_ms FROM ${from} WHERE ${where} ${part})
+         SELECT ${COLUMNS.replace(/\w+/g, "it.$&")} FROM wanted
+           CROSS JOIN batch_item AS it ON it.task_no = $taskNo AND it.pos = wanted.pos
+         ORDER BY ${order.replace(/\w+/g, "wanted.$&")}`,
       );
-      const count = db.query<{ total: number }, Named>(`SELECT count(*) AS total FROM batch_item WHERE ${where}`);
+      const count = db.query<{ total: number }, Named>(`SELECT count(*) AS total FROM ${from} WHERE ${where}`);
       return {
         items: rows.all({ ...values, limit: pageSize, offset: page * pageSize }).map(fromRow),
         total: known ?? count.get(values)?.total ?? 0,

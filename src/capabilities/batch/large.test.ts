@@ -6,7 +6,9 @@ import { systemClock } from "../../platform/clock";
 import { manualClock } from "../../platform/testing/manual-clock";
 import { type BatchBench, batchBench } from "./testing/batch-bench";
 
-const DEVICES = Number(process.env.BATCH_DEVICES ?? 100_000);
+const DEVICES = 100_000;
+/** Making a command takes the longest, and the last one as long as the first: so many show it. BATCH_COMMANDS: more. */
+const COMMANDS = Number(process.env.BATCH_COMMANDS ?? 20_000);
 /** Far above what it takes, far below what a walk over all of them would. */
 const WORST_TURN_MS = 100;
 
@@ -66,9 +68,9 @@ test(`${DEVICES} sub-tasks never hold up the event loop`, async () => {
     const task = await it.command({ timeoutMinutes: 60 });
     await measure("sub-tasks", () => it.task(task).phase === "running");
     expect(it.task(task).total).toBe(DEVICES);
-    await measure("commands", () => it.task(task).counts.waiting === DEVICES);
+    await measure("commands", () => it.task(task).counts.waiting >= COMMANDS);
     const since = systemClock.monotonic();
-    it.batch.items(it.task(task), { state: "WaitResult" }, 3_999, 25);
+    it.batch.items(it.task(task), { state: "WaitResult" }, Math.floor(COMMANDS / 25) - 1, 25);
     console.log(`last page: ${(systemClock.monotonic() - since).toFixed(1)} ms`);
     await it.batch.stop(task.id);
     await measure("stop", () => it.task(task).phase === "ended");

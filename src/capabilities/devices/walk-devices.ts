@@ -32,14 +32,19 @@ export function deviceWalk(db: Database) {
     limit: number,
   ): ReadRow[] => {
     const { index, sql } = BY[selection.by];
-    const found = db.query<{ no: number; created_at_ms: number }, Binding[]>(
-      `SELECT no, created_at_ms FROM device INDEXED BY ${index}
-       WHERE app_no = ? ${sql} AND (created_at_ms, no) > (?, ?) AND created_at_ms <= ?
-       ORDER BY created_at_ms, no LIMIT ?`,
-    );
-    const bindings = [appNo, ...bindingsOf(selection), createdAtMs, no, untilMs, limit];
+    const select = `SELECT no FROM device INDEXED BY ${index} WHERE app_no = ? ${sql}`;
+    const bindings = [appNo, ...bindingsOf(selection)];
+    // In two steps: of a comparison of rows, SQLite takes only the first column to its index.
+    const sameTime = db
+      .query<{ no: number }, Binding[]>(`${select} AND created_at_ms = ? AND no > ? ORDER BY no LIMIT ?`)
+      .all(...bindings, createdAtMs, no, createdAtMs <= untilMs ? limit : 0);
+    const later = db
+      .query<{ no: number }, Binding[]>(
+        `${select} AND created_at_ms > ? AND created_at_ms <= ? ORDER BY created_at_ms, no LIMIT ?`,
+      )
+      .all(...bindings, createdAtMs, untilMs, limit - sameTime.length);
     const one = db.query<ReadRow, [number]>(`SELECT ${DEVICE_COLUMNS} FROM device WHERE device.no = ?`);
-    return found.all(...bindings).flatMap((row) => one.get(row.no) ?? []);
+    return [...sameTime, ...later].flatMap((row) => one.get(row.no) ?? []);
   };
 }
 

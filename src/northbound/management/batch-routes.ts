@@ -4,7 +4,6 @@ import { renderCsvRow } from "../../capabilities/batch/csv";
 import { REGISTRATION_COLUMNS } from "../../capabilities/batch/registration-rows";
 import { type BatchService, ITEM_STATES, TASK_KINDS, TASK_PHASES } from "../../capabilities/batch/task";
 import { parseCallbackUrl } from "../../capabilities/subscriptions/callback-url";
-import { DomainError } from "../../platform/domain-error";
 import { AppPath, toAppId } from "./application-routes";
 import {
   ItemResource,
@@ -179,9 +178,7 @@ export function batchRoutes({ applications, batch }: Ports) {
       }),
       async (c) => {
         const { id } = appOf(c.req.valid("param").appId);
-        const form = c.req.valid("form");
-        if (!("file" in form)) throw new DomainError("REQUIRED_MISSING", { reason: "multipart/form-data is needed" });
-        const { file, taskName: name, productId } = form;
+        const { file, taskName: name, productId } = c.req.valid("form");
         const input = { ...by(c.env, name), productId, fileName: file.name };
         return c.json(toTaskResource(await batch.createRegistrations(id, input, file.stream())), 201);
       },
