@@ -2,14 +2,17 @@ import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { seededRandom } from "../../src/platform/testing/seeded-random";
 import { setUp } from "../support/api";
 import { runIslet, startIslet, temporaryFolder } from "../support/islet";
+import { level, login, plainDevice, setUpNbIot } from "../support/nb-iot";
+import { secureDevice } from "../support/secure-device";
 
 test("the ready line names the real addresses, and each of them answers", async () => {
   using folder = temporaryFolder();
   await using islet = await startIslet({ data: folder.path });
   expect(islet.ready.event).toBe("ready");
-  for (const name of ["http", "https", "mqtt", "mqtts"] as const)
+  for (const name of ["http", "https", "mqtt", "mqtts", "coap", "coaps"] as const)
     expect(islet.ready[name]).toMatch(/^127\.0\.0\.1:\d+$/);
   const get = (path: string) => fetch(`http://${islet.ready.http}${path}`);
 
@@ -41,9 +44,9 @@ test("a listener that is off is not in the ready line", async () => {
   using folder = temporaryFolder();
   await using islet = await startIslet({
     data: folder.path,
-    settings: { "mqtt.listen": "off", "https.listen": "off" },
+    settings: { "mqtt.listen": "off", "https.listen": "off", "coap.listen": "off" },
   });
-  expect(Object.keys(islet.ready).sort()).toEqual(["event", "http", "mqtts"]);
+  expect(Object.keys(islet.ready).sort()).toEqual(["coaps", "event", "http", "mqtts"]);
 });
 
 test("a second process on the same data folder is refused", async () => {
@@ -77,6 +80,8 @@ const WRONG: [words: string[], says: string][] = [
   [["backup"], "FILE is missing"],
   [["sim"], "usage"],
   [["sim", "lwm2m"], "give one of --device-list, --api and --devices"],
+  [["sim", "lwm2m", "--seconds"], "usage: islet sim lwm2m"],
+  [["dance", "--help"], "unknown command dance"],
   [["sim", "zigbee"], "zigbee is not one of: mqtt, lwm2m"],
   [["check-config", "--config", "/nowhere/islet.toml"], "/nowhere/islet.toml"],
 ];
@@ -84,6 +89,21 @@ test.each(WRONG)("islet %p ends with usage and exit code 2", async (words, says)
   const { code, out, err } = await runIslet(words);
   expect({ code, out }).toEqual({ code: 2, out: "" });
   expect(err).toContain(says);
+});
+
+const HELP: [words: string[], says: string, not: string][] = [
+  [["--help"], "islet sim mqtt|lwm2m", "--queue-mode"],
+  [["serve", "--help"], "usage: islet serve [--data DIR]", "islet backup"],
+  [["help", "backup"], "usage: islet backup FILE", "islet serve"],
+  [["sim", "--help"], "--coaps HOST:PORT", "islet serve"],
+  [["sim", "lwm2m", "--help"], "--queue-mode", "--broker"],
+  [["sim", "mqtt", "-h"], "--broker", "--queue-mode"],
+];
+test.each(HELP)("islet %p tells what it was asked for, and nothing else", async (words, says, not) => {
+  const { code, out, err } = await runIslet(words);
+  expect({ code, err }).toEqual({ code: 0, err: "" });
+  expect(out).toContain(says);
+  expect(out).not.toContain(not);
 });
 
 test("print-config gives a file that check-config accepts", async () => {
@@ -102,16 +122,24 @@ test("backup runs beside the server, and restore brings everything back", async 
   const { deviceId } = await register("kept");
   mkdirSync(join(data, "packages"), { recursive: true });
   writeFileSync(join(data, "packages", "firmware.zip"), "package");
-  const registry = new Database(join(data, "registry.db"));
-  registry.run("PRAGMA busy_timeout = 5000");
-  registry.run("INSERT INTO dtls_session VALUES (1, 1, x'01', NULL, '192.0.2.1', 1, x'01', 1, 1, -1, 0, 0, 0, 0)");
-  registry.close();
+  const nb = await setUpNbIot(islet);
+  const meter = await nb.register(nb.productId, "meter");
+  using meterDevice = await plainDevice(islet, { ep: "meter" });
+  await meterDevice.register();
+  const lock = await nb.register(nb.productId, "lock", { isSecure: true });
+  await using lockDevice = secureDevice(islet.ready.coaps, {
+    ...{ device: lock, random: seededRandom(1), ackTimeoutMs: 200, maxRetransmit: 3, firstTimeoutMs: 200 },
+  });
+  await meterDevice.deliver(level(1));
+  expect(await lockDevice.report(level(1))).toBe("accepted");
 
   expect(await runIslet(["backup", file, "--data", data])).toMatchObject({ code: 0 });
   const running = await runIslet(["restore", file, "--data", data]);
   expect(running.code).toBe(1);
   expect(running.err).toContain("in use");
   await register("lost");
+  await meterDevice.deliver(level(2));
+  expect(await lockDevice.report(level(2))).toBe("accepted");
   await islet.stop();
 
   expect(await runIslet(["restore", file, "--data", data])).toMatchObject({ code: 0, err: "" });
@@ -119,11 +147,25 @@ test("backup runs beside the server, and restore brings everything back", async 
   const after = new Database(join(data, "registry.db"));
   expect(after.query("SELECT COUNT(*) AS n FROM dtls_session").get()).toEqual({ n: 0 });
   after.close();
-  await using restored = await startIslet({ data });
-  const { manage } = await (async () => ({ manage: await (await import("../support/api")).operator(restored) }))();
+  const { coap, coaps } = islet.ready;
+  await using restored = await startIslet({ data, settings: { "coap.listen": coap, "coaps.listen": coaps } });
+  const { manage, ...api } = await login(restored, nb.appId, nb.secret);
   const devices = await manage<{ items: { deviceId: string }[] }>("GET", `/apps/${appId}/devices`);
   expect(devices.body.items.map((device) => device.deviceId)).toEqual([deviceId]);
   expect(await Bun.file(join(data, "packages", "firmware.zip")).text()).toBe("package");
+
+  // Devices that sleep: the plain one goes on with its registration, the secure one after a new handshake.
+  expect((await meterDevice.deliver(level(3))).type).toBe("ack");
+  expect(await api.history(meter.deviceId)).toEqual([{ level: 3 }, { level: 1 }]);
+  await api.command(meter.deviceId, 9);
+  await meterDevice.until(() => meterDevice.commands.length === 1);
+  expect(await lockDevice.report(level(3))).toBe("lost");
+  expect(await lockDevice.report(level(4))).toBe("accepted");
+  expect(await api.history(lock.deviceId)).toEqual([{ level: 4 }, { level: 1 }]);
+  expect([lockDevice.handshakes, meterDevice.requests.map(({ path }) => path)]).toEqual([
+    ["full", "full"],
+    ["/19/0/0", "/19/1/0"],
+  ]);
 });
 
 test("a damaged backup replaces nothing", async () => {

@@ -116,10 +116,17 @@ export interface CoapEndpoint {
    * strangers, so that a flood cannot push them out. It lasts as long as the peer object.
    */
   vouch(peer: Peer): void;
+  /** The peer listens now, and may have slept before: what waits for its ACK is sent again, if it may be. */
+  repeat(peer: Peer): void;
   /** Confirms a `taken` notification; its duplicates are then acknowledged without asking. */
   acknowledge(peer: Peer, messageId: number): void;
   /** The `taken` notification could not be stored: when it comes again it is new. */
   forget(peer: Peer, messageId: number): void;
+  /**
+   * Was this confirmable message of the peer taken? For one that comes again from another address: a NAT entry that aged
+   * while it was repeated.
+   */
+  hasTaken(peer: Peer, messageId: number): boolean;
   /** The client has moved: what is open towards the one goes on towards the other. */
   redirect(from: Peer, to: Peer): void;
   /** Ends all that is open towards the peer as `cancelled`. */

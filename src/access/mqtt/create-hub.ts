@@ -6,20 +6,21 @@ import { endConnection } from "./end-connection";
 import type { Hub } from "./hub";
 import { forgetPacketId } from "./inbound";
 import type { MqttListenerOptions } from "./listener";
+import { loginThrottle } from "./login-throttle";
 import { sessionRepository } from "./session-repository";
 import { mqttSessions } from "./sessions";
-import { loginThrottle } from "./throttles";
 import { ACK_KIND, kindOf, packetIdOf } from "./ticket";
 
 /** Puts together what all connections share. `readable` takes the packets that wait in a connection's reader. */
 export function createHub(options: MqttListenerOptions, readable: (connection: Connection) => void): Hub {
   const { registry, telemetry, transactor, ingest, clock, log, settings, metrics } = options;
-  const { devices, commands, codecs, trace } = options;
+  const { devices, subDevices, commands, codecs, trace } = options;
   let answers = 0;
   const hub: Hub = {
     clock,
     log,
     devices,
+    subDevices,
     ingest,
     commands,
     codecs,

@@ -1,4 +1,5 @@
 import type { Codecs } from "../../capabilities/codecs/codec";
+import type { SubDevices } from "../../capabilities/devices/sub-devices";
 import type { TraceSink } from "../../capabilities/devices/trace-sink";
 import type { Ingest } from "../../capabilities/telemetry/report";
 import type { Clock } from "../../platform/clock";
@@ -7,9 +8,9 @@ import type { MqttFault, PublishView } from "../../wire/mqtt";
 import type { Connection, ConnectionHost } from "./connection";
 import type { MqttCounters } from "./counters";
 import type { Deadlines } from "./deadlines";
+import type { LoginThrottle } from "./login-throttle";
 import type { MqttCommands, MqttDevices } from "./ports";
 import type { MqttSessions } from "./sessions";
-import type { LoginThrottle } from "./throttles";
 
 /** Our own rules of MQTT's that a connection can break, beside those of the codec. */
 export type Violation =
@@ -31,6 +32,7 @@ export type Hub = ConnectionHost & {
   readonly clock: Clock;
   readonly log: Log;
   readonly devices: MqttDevices;
+  readonly subDevices: SubDevices;
   readonly ingest: Ingest;
   readonly commands: MqttCommands;
   readonly codecs: Codecs;

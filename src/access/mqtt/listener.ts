@@ -2,6 +2,7 @@ import type { Database } from "bun:sqlite";
 import type { Codecs } from "../../capabilities/codecs/codec";
 import type { DeviceEvents } from "../../capabilities/devices/device";
 import type { DeviceLink } from "../../capabilities/devices/device-link";
+import type { SubDevices } from "../../capabilities/devices/sub-devices";
 import type { TraceSink } from "../../capabilities/devices/trace-sink";
 import type { Ingest } from "../../capabilities/telemetry/report";
 import type { Clock } from "../../platform/clock";
@@ -10,6 +11,7 @@ import type { Log } from "../../platform/log";
 import type { Metrics } from "../../platform/metrics";
 import type { Transactor } from "../../platform/storage/group-commit";
 import { CONNACK, MqttProtocolError } from "../../wire/mqtt";
+import { tokenBuckets } from "../datagram/token-buckets";
 import { Connection, PAUSE, type Protocol } from "./connection";
 import { createHub } from "./create-hub";
 import { mqttDeviceLink } from "./device-link";
@@ -19,7 +21,6 @@ import { handlePackets } from "./handle-packets";
 import type { Hub } from "./hub";
 import type { MqttCommands, MqttDevices } from "./ports";
 import type { MqttSettings } from "./settings";
-import { connectThrottle } from "./throttles";
 import { listenTcp, type SocketEvents, type TlsFiles, type TransportListener } from "./transport";
 
 export type MqttAddress = { readonly hostname: string; readonly port: number };
@@ -28,6 +29,7 @@ export type MqttListenerOptions = {
   readonly mqtt?: MqttAddress | undefined;
   readonly mqtts?: (MqttAddress & TlsFiles) | undefined;
   readonly devices: MqttDevices;
+  readonly subDevices: SubDevices;
   readonly deviceEvents: Listenable<DeviceEvents>;
   readonly ingest: Ingest;
   readonly commands: MqttCommands;
@@ -60,7 +62,7 @@ export type MqttListener = {
 export function createMqttListener(options: MqttListenerOptions): MqttListener {
   const { clock, settings, ingest, deviceEvents } = options;
   const hub = createHub(options, readable);
-  const throttle = connectThrottle(clock, settings.connectsPerSecondPerAddress, settings.connectBurstPerAddress);
+  const throttle = tokenBuckets(clock, settings.connectsPerSecondPerAddress, settings.connectBurstPerAddress);
   deviceEvents.on("deviceDeleted", ({ device }) => hub.sessions.forgetDevice(device.no));
   ingest.onDrain(() => resumeCongested(hub));
 

@@ -28,6 +28,8 @@ export type MqttSettings = {
   readonly maxDecoding: number;
   /** Sub-devices that one connection keeps at hand. */
   readonly maxCachedSubDevices: number;
+  /** Sub-devices that a gateway adds, deletes or gives a status with one message. */
+  readonly maxSubDevicesPerRequest: number;
   /** How long a persistent session is kept without a connection. */
   readonly sessionExpiryMs: number;
   /** Signature type 1: how far the hour of the client id may be from the clock's hour. */
@@ -57,6 +59,7 @@ export const MQTT_DEFAULTS: MqttSettings = {
   maxFilterBytes: 1_024,
   maxDecoding: 64,
   maxCachedSubDevices: 1_024,
+  maxSubDevicesPerRequest: 50,
   sessionExpiryMs: 7 * 24 * 3_600_000,
   timestampToleranceMs: 3_600_000,
   loginFailuresAllowed: 10,

@@ -65,4 +65,6 @@ export interface AccessTokens {
 export type ApplicationEvents = {
   applicationChanged: { application: Application };
   applicationDeleted: { application: Application };
+  /** Not when it ends because one of the two is deleted. */
+  grantRevoked: { owner: Application; grantee: Application };
 };

@@ -116,10 +116,10 @@ export function batchService(parts: Parts): BatchService {
     async createCommands(appId, { targets, groupTag, timeoutMinutes, tags, ...input }) {
       const application = applications.get(appId);
       checkName(input.name);
-      const { serviceId, method, paras, callbackUrl, maxRetransmit } = input;
+      const { serviceId, method, paras, callbackUrl, callbackAppNo, maxRetransmit } = input;
       const plan = { tags: checkTaskTags(tags ?? []), timeoutS: checkTimeout(timeoutMinutes, settings) };
       const resolved = targetsOf(application.no, targets, groupTag);
-      const command = { serviceId, method, paras, callbackUrl, maxRetransmit };
+      const command = { serviceId, method, paras, callbackUrl, callbackAppNo, maxRetransmit };
       return add(application, input, { kind: "command", ...resolved, ...command }, plan);
     },
 

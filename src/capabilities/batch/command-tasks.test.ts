@@ -178,7 +178,6 @@ describe("targets", () => {
     await it.devices.modify(no(3), { info: { location: "roof" } });
     await it.register("mqtt-1", await it.importProduct({ deviceType: "Lamp" }));
     it.members.push({ deviceNo: no(1) }, { deviceNo: no(2) }, { deviceNo: no(3) }, { deviceNo: no(4) });
-    it.tags.add("floor");
   });
   const MODEL = { type: "DeviceType", deviceType: "WaterMeter" } as const;
   const TARGETS: [Targets, string[]][] = [

@@ -1,16 +1,11 @@
 import type { Device } from "../devices/device";
 import { type DeviceSelection, WALK_START, type WalkPosition } from "../devices/walk-devices";
+import type { GroupService } from "../groups/group";
 import type { NewItem } from "./item-repository";
 import type { Targets, Task, TaskSpec } from "./task";
 
 /** What batch tasks need to know of groups. */
-export type BatchGroups = {
-  /** Within the application, by id. */
-  find(appNo: number, groupId: string): { readonly no: number } | undefined;
-  findByName(appNo: number, name: string): { readonly no: number } | undefined;
-  /** Members with higher device numbers, ascending; none when the group is gone. */
-  membersAfter(groupNo: number, deviceNo: number, limit: number): readonly { readonly deviceNo: number }[];
-};
+export type BatchGroups = Pick<GroupService, "find" | "list" | "membersAfter">;
 export type TargetDevices = {
   findById(deviceId: string): Device | undefined;
   findByNo(no: number): Device | undefined;

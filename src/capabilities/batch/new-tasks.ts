@@ -46,9 +46,11 @@ export function resolveTargets(
     case "GroupList":
     case "GroupIdList": {
       if (targets.groups.length === 0) throw inputInvalid("groupList", "is empty");
-      const find = targets.type === "GroupList" ? groups.findByName : groups.find;
       const groupNos = targets.groups.map((group) => {
-        const found = find(appNo, group);
+        const found =
+          targets.type === "GroupIdList"
+            ? groups.find(appNo, group)
+            : groups.list(appNo, { name: group }, 0, 1).items[0];
         if (!found) throw new DomainError("BATCH_TARGET_NOT_FOUND", { group: group.slice(0, 256) });
         return found.no;
       });

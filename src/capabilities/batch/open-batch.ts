@@ -10,6 +10,7 @@ import type { Transactor } from "../../platform/storage/group-commit";
 import type { ApplicationEvents, ApplicationService } from "../applications/application";
 import type { CommandEvents, CommandTransactions } from "../commands/command";
 import type { Device, DeviceEvents } from "../devices/device";
+import type { Tags } from "../devices/tags";
 import type { ProductService } from "../products/product";
 import type { ServiceDesired, ShadowEvents } from "../shadow/desired";
 import { batchRunner } from "./batch-runner";
@@ -34,8 +35,7 @@ type Parts = {
   readonly commands: CommandTransactions;
   readonly wantInTransaction: (device: Device, services: readonly ServiceDesired[]) => void;
   readonly groups: BatchGroups;
-  /** Does the application have a tag of this name? */
-  readonly hasTag: (appNo: number, tagName: string) => boolean;
+  readonly tags: Pick<Tags, "list">;
   readonly applicationEvents: Listenable<ApplicationEvents>;
   readonly deviceEvents: Listenable<DeviceEvents>;
   readonly commandEvents: Listenable<CommandEvents>;
@@ -69,6 +69,7 @@ export function openBatch(parts: Parts): {
     batch: batchService({
       ...shared,
       wake,
+      hasTag: (appNo, name) => parts.tags.list(appNo, { name }, 0, 1).total > 0,
       load: registrationLoader(shared),
       productOf(appNo, productId) {
         const product = products.get(productId as Parameters<typeof products.get>[0]);

@@ -48,13 +48,13 @@ export function startItems(parts: Parts) {
   const modelOf = ({ productNo }: Device): CompiledProduct | undefined =>
     productNo === undefined ? undefined : products.compiled(productNo);
 
-  function command(task: Task, item: Item): Started {
-    const { serviceId, method, paras, callbackUrl, maxRetransmit } = specs.ofKind(task.no, "command");
+  function issue(task: Task, item: Item): Started {
+    const { kind: _, targets: __, groupNos: ___, groupTag: ____, ...command } = specs.ofKind(task.no, "command");
     const device = deviceOf(item, task);
     // Whole seconds that end before the task does: nothing of it waits when it is over.
     const expireTimeS = Math.floor(((task.deadline ?? 0) - clock.now()) / 1_000);
     if (expireTimeS <= 0) return { event: { type: "timedOut", expired: true }, facts: { error: TIME_IS_OVER } };
-    const made = commands.cache(device, { serviceId, method, paras, callbackUrl, maxRetransmit, expireTimeS });
+    const made = commands.cache(device, { ...command, expireTimeS });
     return { event: { type: "started" }, facts: { commandNo: made.no, commandId: made.id } };
   }
 
@@ -98,7 +98,7 @@ export function startItems(parts: Parts) {
   return function start(task: Task, item: Item): Started {
     switch (task.kind) {
       case "command":
-        return command(task, item);
+        return issue(task, item);
       case "configuration":
         return configuration(task, item);
       case "deletion":

@@ -87,6 +87,8 @@ export type TaskSpec =
       readonly method: string;
       readonly paras: CommandParas;
       readonly callbackUrl?: string | undefined;
+      /** Whose address it is, when an application acts for another one. */
+      readonly callbackAppNo?: number | undefined;
       readonly maxRetransmit?: number | undefined;
     })
   | (Targeted & {

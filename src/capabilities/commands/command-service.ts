@@ -30,6 +30,7 @@ import { checkCommand } from "./command-target";
 import { connectedCommands } from "./connected-commands";
 import { expiry } from "./expiry";
 import { type CommandRequest, carrierOf, storeCommand } from "./new-command";
+import { type PlatformRequests, platformRequests } from "./platform-requests";
 import { queueRepository } from "./queue-repository";
 import { isSleeping, sleepingCommands } from "./sleeping-commands";
 
@@ -58,9 +59,11 @@ export type CommandParts = {
 };
 
 /** `sweep` closes what was not answered in time and deletes what is too old; see `startCommandUpkeep`. */
-export function createCommandService(
-  parts: CommandParts,
-): CommandService & { sweep(): Promise<void>; readonly inTransaction: CommandTransactions } {
+export function createCommandService(parts: CommandParts): CommandService & {
+  sweep(): Promise<void>;
+  readonly requests: PlatformRequests;
+  readonly inTransaction: CommandTransactions;
+} {
   const { db, transactor, devices, products, links, sleepingLinks, clock, ids, log, metrics, trace, settings } = parts;
   const repository = commandRepository(db);
   const queued = queueRepository(db);
@@ -68,7 +71,8 @@ export function createCommandService(
   const sleepingLink = (deviceNo: number) =>
     sleepingLinks.find((it) => it.isRegistered(deviceNo)) ?? sleepingLinks.at(0);
 
-  const store = storeCommand({ repository, ids, metrics, settings });
+  const own = platformRequests({ links, isMidOpen: repository.isMidOpen, clock, ids, log, trace });
+  const store = storeCommand({ repository, isMidTaken: own.isOpen, ids, metrics, settings });
   const apply = commandChanges({
     ...{ repository, transactor, events: parts.events, metrics, settings },
     committed(before, after) {
@@ -120,8 +124,8 @@ export function createCommandService(
 
   const inTransaction: CommandTransactions = {
     cache(device, command) {
-      const { callbackUrl, expireTimeS, maxRetransmit } = command;
-      const about = { callbackUrl, expireTimeS, maxRetransmit, origin: "command" } as const;
+      const { callbackUrl, callbackAppNo, expireTimeS, maxRetransmit } = command;
+      const about = { callbackUrl, callbackAppNo, expireTimeS, maxRetransmit, origin: "command" } as const;
       const request: CommandRequest = { ...command, ...about, deviceId: device.id };
       const { product, serviceType } = check(device, request);
       if (!isSleeping(device, product))
@@ -153,8 +157,9 @@ export function createCommandService(
       return connected.issue(device, serviceType, request);
     },
 
-    async create(appId, { callbackUrl, expireTimeS, maxRetransmit, ...command }) {
-      const request: CommandRequest = { ...command, callbackUrl, expireTimeS, maxRetransmit, origin: "command" };
+    async create(appId, { callbackUrl, callbackAppNo, expireTimeS, maxRetransmit, ...command }) {
+      const asked = { callbackUrl, callbackAppNo, expireTimeS, maxRetransmit };
+      const request: CommandRequest = { ...command, ...asked, origin: "command" };
       const { device, product, serviceType } = target(appId, request);
       return isSleeping(device, product)
         ? forSleeping.create(device, serviceType, request)
@@ -189,6 +194,7 @@ export function createCommandService(
 
     async answered(device, mid, errcode, body: CommandParas | undefined) {
       const carrierNo = carrierOf(device);
+      if (device.no === carrierNo && own.answered(carrierNo, mid, errcode, body)) return;
       await transactor.write(() => {
         const stored = repository.findOpen(carrierNo, mid);
         if (!stored) return refuseAnswer(device, mid, "unknown_mid");
@@ -211,7 +217,12 @@ export function createCommandService(
     },
 
     delivered: connected.delivered,
-    connectionLost: connected.connectionLost,
+    connectionLost(deviceNo) {
+      own.connectionLost(deviceNo);
+      return connected.connectionLost(deviceNo);
+    },
+    /** What other parts of the platform ask of devices. */
+    requests: own.requests,
 
     async recover() {
       await connected.recover();
@@ -251,4 +262,9 @@ export function createCommandService(
   };
 }
 
-const NO_CALLBACK = { callbackUrl: undefined, expireTimeS: undefined, maxRetransmit: undefined };
+const NO_CALLBACK = {
+  callbackUrl: undefined,
+  callbackAppNo: undefined,
+  expireTimeS: undefined,
+  maxRetransmit: undefined,
+};

@@ -9,7 +9,8 @@ import { nextMid } from "./command-target";
 import type { Delivery } from "./delivery";
 
 /** What the application asked for, of 1.9.7 and 1.9.1 alike. */
-export type CommandRequest = NewSignal & Pick<Command, "origin" | "callbackUrl" | "expireTimeS" | "maxRetransmit">;
+export type CommandRequest = NewSignal &
+  Pick<Command, "origin" | "callbackUrl" | "callbackAppNo" | "expireTimeS" | "maxRetransmit">;
 /** How the platform takes it. `until`: see `StoredCommand`. */
 export type Taken = {
   readonly serviceType: string;
@@ -22,13 +23,15 @@ export type StoreCommand = (device: Device, request: CommandRequest, taken: Take
 
 type Parts = {
   readonly repository: CommandRepository;
+  /** By a request of the platform's own. */
+  readonly isMidTaken: (deviceNo: number, mid: number) => boolean;
   readonly ids: Ids;
   readonly metrics: Metrics;
   readonly settings: Pick<CommandSettings, "maxOpenPerDevice">;
 };
 
 /** Only inside a transaction. Throws CONGESTED, INPUT_INVALID (requestId repeated). */
-export function storeCommand({ repository, ids, metrics, settings }: Parts): StoreCommand {
+export function storeCommand({ repository, isMidTaken, ids, metrics, settings }: Parts): StoreCommand {
   const counter = metrics.counter(
     "islet_commands_created_total",
     "Commands that were stored, by the way to the device",
@@ -36,7 +39,10 @@ export function storeCommand({ repository, ids, metrics, settings }: Parts): Sto
   return (device, request, { serviceType, dispatch, delivery, createdAt, until }) => {
     const carrierNo = carrierOf(device);
     if (repository.countOpenOf(carrierNo) >= settings.maxOpenPerDevice) throw congested(carrierNo);
-    const mid = nextMid(repository.lastMid(carrierNo), (it) => repository.isMidOpen(carrierNo, it));
+    const mid = nextMid(
+      repository.lastMid(carrierNo),
+      (it) => isMidTaken(carrierNo, it) || repository.isMidOpen(carrierNo, it),
+    );
     if (mid === undefined) throw congested(carrierNo);
     const added = repository.add(
       {
@@ -58,6 +64,7 @@ export function storeCommand({ repository, ids, metrics, settings }: Parts): Sto
         toType: request.toType,
         to: request.to,
         callbackUrl: request.callbackUrl,
+        callbackAppNo: request.callbackAppNo,
         expireTimeS: request.expireTimeS,
         maxRetransmit: request.maxRetransmit,
         result: undefined,

@@ -1,6 +1,7 @@
 import type { AppId } from "../applications/application";
 import type { ProductSelector, ProtocolType } from "../products/product";
 import type { CustomField, Device, DeviceId, DeviceInfo, DeviceStatus, LiveDevice, NodeType, Tag } from "./device";
+import type { TagFilter } from "./tags";
 
 /** How the device will prove who it is. What is not given is made. */
 export type NewCredentials =
@@ -17,7 +18,7 @@ export type NewDevice = {
   readonly credentials: NewCredentials;
   /** `name` defaults to the nodeId. */
   readonly info?: DeviceInfo;
-  /** Default: GATEWAY when the device type ends in `Gateway`, else ENDPOINT. */
+  /** Default: GATEWAY when the device type ends in `Gateway` or `LoRaServer`, else ENDPOINT. */
   readonly nodeType?: NodeType | undefined;
   /** Number of a directly connected device of the same application, which becomes (or is) a GATEWAY. */
   readonly gatewayNo?: number | undefined;
@@ -25,6 +26,8 @@ export type NewDevice = {
   /** Seconds after which the registration is deleted if the device has not connected; 0: never. */
   readonly timeoutS?: number | undefined; // default `settings.registrationTimeoutS`
   readonly tags?: readonly Tag[];
+  /** Work of the caller's in the same transaction; what it throws undoes the registration. */
+  readonly also?: ((device: Device) => void) | undefined;
 };
 
 /** `secret`, `psk` and `verifyCode` are told here and never again. */
@@ -66,6 +69,7 @@ export type DeviceFilter = {
   readonly location?: string | undefined;
   readonly name?: string | undefined;
   readonly status?: DeviceStatus | undefined;
+  readonly tag?: TagFilter | undefined;
   /** Registered at or after, ms. */
   readonly startMs?: number | undefined;
   /** Registered at or before, ms. */
@@ -166,6 +170,8 @@ export interface DeviceService {
   setSubDeviceStatus(gatewayNo: number, deviceNo: number, status: "ONLINE" | "OFFLINE", detail?: string): Promise<void>;
   /** Any uplink of a device without a long connection; a first one binds it. `LiveDevice.needsContact` says whether it matters. */
   seen(deviceNo: number): Promise<void>;
+  /** A device without a long connection has taken its leave: OFFLINE at once. */
+  left(deviceNo: number): Promise<void>;
   /** After the start: long connections did not survive it. Whoever is ONLINE by one has the grace time to come back. */
   recover(): void;
 

@@ -24,6 +24,8 @@ import { deviceRegistration } from "./register-device";
 import { startRegistrationExpiry } from "./registration-expiry";
 import { deviceRemoval } from "./remove-device";
 import { type LastContacts, startSilenceSweep } from "./silence-sweep";
+import { subDevices } from "./sub-devices";
+import { deviceTags } from "./tags";
 import { type DeviceSelection, deviceWalk, type WalkPosition } from "./walk-devices";
 
 type Parts = {
@@ -49,6 +51,7 @@ export function openDevices(parts: Parts) {
   const { db, transactor, applications, products, events, sealer, ids, clock, log, disconnect } = parts;
   const settings: DeviceSettings = { ...DEVICE_DEFAULTS, ...parts.settings };
   const repository = deviceRepository(db);
+  const { tags, find: findTag } = deviceTags(db, transactor);
   const listing = deviceListing(db);
   const walkDevices = deviceWalk(db);
   const toDevice = rowReader({ applications, products });
@@ -114,7 +117,9 @@ export function openDevices(parts: Parts) {
       const { no: appNo } = applications.get(appId);
       const gateway = query.gatewayId === undefined ? undefined : repository.findById(query.gatewayId);
       if (query.gatewayId !== undefined && gateway?.app_no !== appNo) return { items: [], total: 0 };
-      const { rows, total } = listing.list(appNo, gateway?.no, query);
+      const tag = query.tag && findTag(appNo, query.tag);
+      if (query.tag && !tag) return { items: [], total: 0 };
+      const { rows, total } = listing.list(appNo, { gatewayNo: gateway?.no, tag }, query);
       return { items: rows.map(toDevice), total };
     },
     counts(appId) {
@@ -169,6 +174,7 @@ export function openDevices(parts: Parts) {
         core.setPresence(row, { kind: "reported", status, detail });
       }),
     seen: contact,
+    left: (deviceNo) => markGone([deviceNo], () => false),
     recover: () => links.expect(repository.onlineByConnection()),
 
     agingOverrides: repository.agingOverrides,
@@ -191,6 +197,9 @@ export function openDevices(parts: Parts) {
     /** For work on all devices of a kind in steps. */
     walk: (appNo: number, selection: DeviceSelection, from: WalkPosition, untilMs: number, limit: number): Device[] =>
       walkDevices(appNo, selection, from, untilMs, limit).map(toDevice),
+    /** For gateways. */
+    subDevices: subDevices({ devices, products }),
+    tags,
     /** For `ApplicationService.refuseDeletionWhile`. */
     hasDevices: repository.hasAny,
     startExpiry: () =>

@@ -21,6 +21,7 @@ import { type DeviceCore, inputInvalid } from "./device-core";
 import { type DeviceRow, optionalKey, type ReadRow, textKey } from "./device-row";
 import type { NewDevice, Registration } from "./device-service";
 import { NEW_DEVICE, NEW_SUB_DEVICE } from "./status";
+import { checkTags } from "./tags";
 
 const MAX_ID_LENGTH = 256;
 
@@ -51,6 +52,7 @@ export function deviceRegistration({ core, applications, products, sealer, ids, 
     if (!product && (input.product || input.gatewayNo === undefined))
       throw new DomainError("PRODUCT_NOT_FOUND", { appId, nodeId: input.nodeId });
     const nodeId = checkNodeId(input.nodeId, product?.protocolType);
+    checkTags(input.tags, settings.maxTags);
     if (input.credentials.kind === "verifyCode" && product?.protocolType === "MQTT")
       assertAgentCode(nodeId, input.credentials.verifyCode);
     const credentials = makeCredentials(input);
@@ -62,6 +64,7 @@ export function deviceRegistration({ core, applications, products, sealer, ids, 
       const row = toRow({ appNo, nodeId, input, product, gateway, credentials, expiresAt });
       insert(row, input.product);
       const device = toDevice({ ...row, gateway_id: gateway?.id ?? row.id });
+      input.also?.(device);
       events.emit("deviceAdded", { device });
       return { device, ...credentials, timeoutS };
     };
@@ -99,6 +102,9 @@ export function deviceRegistration({ core, applications, products, sealer, ids, 
     const gateway = core.row(gatewayNo);
     if (gateway.app_no !== appNo) throw new DomainError("DEVICE_NOT_FOUND", { deviceNo: gatewayNo });
     if (gateway.gateway_no !== gateway.no) throw inputInvalid("gatewayId", "is itself behind a gateway");
+    const { maxSubDevices } = settings;
+    if (maxSubDevices > 0 && repository.countBehind(gatewayNo) >= maxSubDevices)
+      throw new DomainError("DEVICE_LIMIT_REACHED", { limit: maxSubDevices, gatewayId: gateway.id });
     if (gateway.node_type !== "GATEWAY") {
       repository.setNodeType(gatewayNo, "GATEWAY");
       core.changed(gatewayNo);
@@ -181,4 +187,4 @@ function assertAgentCode(nodeId: string, verifyCode: string | undefined): void {
 }
 
 const usualNodeType = (deviceType: string | undefined): NodeType =>
-  deviceType !== undefined && /gateway$/i.test(deviceType) ? "GATEWAY" : "ENDPOINT";
+  deviceType !== undefined && /(gateway|loraserver)$/i.test(deviceType) ? "GATEWAY" : "ENDPOINT";

@@ -9,6 +9,7 @@ import type { Transactor } from "../../platform/storage/group-commit";
 import type { StorageWriter } from "../../platform/storage/storage-writer";
 import type { Worker } from "../../platform/worker";
 import type { Application } from "../applications/application";
+import type { ApplicationGrants } from "../applications/application-grants";
 import type { ReportNotifier } from "../telemetry/report";
 import type { CallbackClient } from "./callback-client";
 import { messageIds } from "./message-ids";
@@ -40,6 +41,7 @@ type Parts = {
   client: CallbackClient;
   /** In memory: `ApplicationService.byNo`. */
   application: (no: number) => Application | undefined;
+  grants: Pick<ApplicationGrants, "holds">;
   /** Joined at once. The application listener must come after those that refuse a deletion. */
   events: RegistryEvents;
   clock: Clock;
@@ -62,7 +64,7 @@ export type Push = {
 
 /** Subscriptions and everything that gets a notification from a change to an application server. */
 export async function openPush(parts: Parts): Promise<Push> {
-  const { registry, transactor, telemetryReads, writer, render, client, application, events } = parts;
+  const { registry, transactor, telemetryReads, writer, render, client, application, grants, events } = parts;
   const { clock, ids, log, metrics, settings } = parts;
   const steadyNow = steadyTime(clock);
   const outboxes = {
@@ -81,12 +83,13 @@ export async function openPush(parts: Parts): Promise<Push> {
   const repository = targetRepository(registry);
   const newQueue = () => targetQueue({ ...settings, memory });
   const targets = targetTable({ repository, transactor, log, steadyNow, newQueue });
-  const index = subscriptionIndex();
+  const index = subscriptionIndex((no) => application(no)?.pushEnabled === true);
   const bus = eventBus<SubscriptionEvents>();
   const subscriptions = subscriptionService({
     repository: subscriptionRepository(registry),
     index,
     ensureTarget: targets.ensure,
+    grants,
     transactor,
     events: bus,
     clock,
@@ -139,9 +142,11 @@ export async function openPush(parts: Parts): Promise<Push> {
     steadyNow,
     ensureTarget: targets.ensure,
     application,
+    grants,
     committed: worker.accept,
   });
   notifyOfEvents(events, application, notify);
+  events.applications.on("grantRevoked", ({ owner, grantee }) => subscriptions.removeOfGrant(owner.no, grantee.no));
   events.applications.on("applicationDeleted", ({ application: { no } }) => {
     subscriptions.removeOfApplication(no);
     const gone = targets.removeOfApplication(no);

@@ -64,6 +64,7 @@ describe("subscribing", () => {
     await fixture.subscribe("deviceAdded");
     await fixture.subscribe("deviceDeleted");
     await fixture.subscribe("deviceAdded", URL_A, 2);
+    fixture.grants.add("1-2");
     await fixture.subscriptions.subscribe({
       appNo: 1,
       appId: APP_ID,

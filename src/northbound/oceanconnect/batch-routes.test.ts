@@ -255,3 +255,19 @@ describe("a sub-task of 1.10.3", () => {
     expect([detail.output, detail.error === null ? null : JSON.parse(detail.error)]).toEqual([output, error]);
   });
 });
+
+test("for an application that has authorised the caller, in its name; the address stays the caller's", async () => {
+  const h = harness();
+  h.grants.accessOf.mockImplementation(() => "edit");
+  const { json } = await h.call("POST", TASKS, { ...withParam({ callbackUrl: "http://h:9/c" }), appId: "app-2" });
+  expect(json).toEqual({ taskID: "b1" });
+  const [appId, input] = h.batch.createCommands.mock.calls[0] ?? [];
+  expect([appId, input?.callbackAppNo, input?.operator]).toEqual([
+    "app-2",
+    batchTask.appNo,
+    batchTask.operator,
+  ] as never);
+  h.grants.accessOf.mockImplementation(() => "query");
+  const refused = await h.call("POST", TASKS, { ...BODY, appId: "app-2" });
+  expect([refused.json.error_code, h.effects()]).toEqual(["100217", 1]);
+});

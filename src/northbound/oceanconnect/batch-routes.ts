@@ -53,7 +53,7 @@ export function batchRoutes(
   { call }: Endpoints,
   batch: Pick<BatchService, "createCommands" | "get" | "spec" | "items">,
 ) {
-  const query = call("1.10.2", { query: Query }, ({ application, query: { select }, param }) => {
+  const query = call("1.10.2", { needs: "query", query: Query }, ({ application, query: { select }, param }) => {
     const taskId = param("taskId").trim();
     if (taskId === "")
       throw new DomainError("REQUIRED_MISSING", { issues: [{ field: "taskId", reason: "is required" }] });
@@ -64,13 +64,13 @@ export function batchRoutes(
   return new Hono<FrontEnv>()
     .post(
       TASKS,
-      call("1.10.1", { body: Create, appIdInBody: true }, async ({ application, body }) => {
+      call("1.10.1", { needs: "edit", body: Create, ownerInBody: true }, async ({ application, caller, body }) => {
         const { taskName, timeout: timeoutMinutes, tags, param } = body;
         const { command, callbackUrl, maxRetransmit, groupTag } = param;
         if (callbackUrl) parseCallbackUrl(callbackUrl);
         const task = await batch.createCommands(application.id, {
           name: taskName,
-          operator: application.name, // the document wants a user's; this API knows applications only
+          operator: caller.name, // the document wants a user's; this API knows applications only
           origin: "Northbound",
           timeoutMinutes,
           tags,
@@ -78,6 +78,7 @@ export function batchRoutes(
           groupTag: groupTag || undefined,
           ...{ ...command, paras: command.paras ?? {} },
           callbackUrl: callbackUrl || undefined,
+          callbackAppNo: caller.no === application.no ? undefined : caller.no,
           maxRetransmit,
         });
         return { status: 200, json: { taskID: task.id } };
@@ -89,7 +90,7 @@ export function batchRoutes(
       DETAILS,
       call(
         "1.10.3",
-        { query: List },
+        { needs: "query", query: List },
         ({ application, query: { taskId, status, deviceId, commandId, pageNo, pageSize } }) => {
           const task = batch.get(application.no, "command", taskId);
           const { items, total } = batch.items(task, { state: status, target: deviceId, commandId }, pageNo, pageSize);

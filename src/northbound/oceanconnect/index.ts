@@ -1,8 +1,11 @@
 import { Hono } from "hono";
 import type { AccessTokens, ApplicationService } from "../../capabilities/applications/application";
+import type { ApplicationGrants } from "../../capabilities/applications/application-grants";
 import type { BatchService } from "../../capabilities/batch/task";
 import type { CommandService } from "../../capabilities/commands/command";
 import type { DeviceService } from "../../capabilities/devices/device-service";
+import type { GroupService } from "../../capabilities/groups/group";
+import type { LoraService } from "../../capabilities/lora/lora";
 import type { ProductService } from "../../capabilities/products/product";
 import type { DesiredShadow } from "../../capabilities/shadow/desired";
 import type { ReportedShadow } from "../../capabilities/shadow/reported-shadow";
@@ -19,7 +22,9 @@ import { dataRoutes } from "./data-routes";
 import { deviceQueryRoutes } from "./device-query-routes";
 import { deviceRoutes } from "./device-routes";
 import { endpoints, errorBody } from "./endpoint";
+import { groupRoutes } from "./group-routes";
 import { loginRoutes } from "./login-routes";
+import { loraRoutes } from "./lora-routes";
 import { registrationRoutes } from "./registration-routes";
 import { shadowRoutes } from "./shadow-routes";
 import { subscriptionRoutes } from "./subscription-routes";
@@ -42,8 +47,10 @@ export const OCEANCONNECT_DEFAULTS: OceanConnectSettings = {
 export type OceanConnectPorts = {
   readonly tokens: AccessTokens;
   readonly applications: Pick<ApplicationService, "find">;
+  readonly grants: Pick<ApplicationGrants, "accessOf">;
   readonly products: Pick<ProductService, "compiled">;
   readonly devices: DeviceService;
+  readonly groups: GroupService;
   readonly subscriptions: SubscriptionService;
   readonly commands: Pick<
     CommandService,
@@ -53,25 +60,28 @@ export type OceanConnectPorts = {
   readonly history: Pick<History, "page">;
   readonly shadow: ReportedShadow;
   readonly desired: DesiredShadow;
+  readonly lora: LoraService;
   readonly settings?: OceanConnectSettings;
 };
 
-/** The vendor's application API (reference v12): everything below `/iocm` and `/iodm`. */
+/** The vendor's application API (reference v12): everything below `/iocm`, `/iodm` and `/api`. */
 export function oceanConnect({ settings = OCEANCONNECT_DEFAULTS, ...ports }: OceanConnectPorts): Hono<FrontEnv> {
-  const { tokens, applications, devices, subscriptions, commands } = ports;
+  const { tokens, applications, grants, devices, groups, subscriptions, commands } = ports;
   const bodyLimits = settings.body;
-  const calls = endpoints({ tokens, applications, bodyLimits });
+  const calls = endpoints({ tokens, applications, grants, bodyLimits });
   const app = new Hono<FrontEnv>()
     .route("/", loginRoutes(calls, tokens, bodyLimits))
     .route("/", registrationRoutes(calls, devices))
     .route("/", deviceRoutes(calls, devices))
+    .route("/", loraRoutes(calls, ports.lora))
     .route("/", deviceQueryRoutes(calls, { ...ports, ...settings }))
     .route("/", dataRoutes(calls, { ...ports, ...settings }))
     .route("/", shadowRoutes(calls, { ...ports, ...settings }))
     .route("/", subscriptionRoutes(calls, subscriptions))
     .route("/", commandRoutes(calls, commands))
     .route("/", commandCancelRoutes(calls, commands))
-    .route("/", batchRoutes(calls, ports.batch));
+    .route("/", batchRoutes(calls, ports.batch))
+    .route("/", groupRoutes(calls, groups));
   return refuseTheRest(app, calls);
 }
 
@@ -100,7 +110,7 @@ function refuseTheRest(app: Hono<FrontEnv>, { open }: ReturnType<typeof endpoint
 export function oceanConnectMount(app: Hono<FrontEnv>): Mount {
   return {
     name: "oceanconnect",
-    prefixes: ["iocm", "iodm"],
+    prefixes: ["iocm", "iodm", "api"],
     fetch: (request, env) => app.fetch(request, env),
     fail: (error) => {
       const { status, body } = errorBody("none", error, "ownApp");

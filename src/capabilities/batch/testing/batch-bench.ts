@@ -12,6 +12,7 @@ import { createCommandService } from "../../commands/command-service";
 import { scriptedLink } from "../../commands/testing/sleepy-platform";
 import type { ContactEvents, LiveDevice } from "../../devices/device";
 import { APP_A, deviceBench } from "../../devices/testing/device-bench";
+import type { Group, Member } from "../../groups/group";
 import type { Product } from "../../products/product";
 import { SHADOW_DEFAULTS, type ShadowEvents } from "../../shadow/desired";
 import { createDesiredShadow } from "../../shadow/desired-shadow";
@@ -54,7 +55,6 @@ export function batchBench({ clock: manual, settings, commandSettings, runningCl
   const lastSeen = new Map<number, number>();
   const members: { deviceNo: number }[] = [];
   const moved: { deviceNo: number }[] = [];
-  const tags = new Set<string>();
   const commands = createCommandService({
     ...{ db, transactor, devices, deviceEvents, contactEvents, products, events: commandEvents, clock, ids, metrics },
     ...{ links: [], sleepingLinks: [scripted.link], log: silentLog, trace: { record: () => {} } },
@@ -79,12 +79,15 @@ export function batchBench({ clock: manual, settings, commandSettings, runningCl
     commands: commands.inTransaction,
     wantInTransaction: shadow.wantInTransaction,
     groups: {
-      find: (appNo, id) => (appNo === 1 && GROUP_IDS[id] ? { no: GROUP_IDS[id] } : undefined),
-      findByName: (appNo, name) => (appNo === 1 && name === "roof" ? { no: GROUP_NO } : undefined),
+      find: (appNo, id) => (appNo === 1 && GROUP_IDS[id] ? ({ no: GROUP_IDS[id] } as Group) : undefined),
+      list: (appNo, { name }) => ({
+        items: appNo === 1 && name === "roof" ? [{ no: GROUP_NO } as Group] : [],
+        total: 1,
+      }),
       membersAfter: (groupNo, deviceNo, limit) =>
-        (groupNo === GROUP_NO ? members : moved).filter((it) => it.deviceNo > deviceNo).slice(0, limit),
+        (groupNo === GROUP_NO ? members : moved).filter((it) => it.deviceNo > deviceNo).slice(0, limit) as Member[],
     },
-    hasTag: (_appNo, name) => tags.has(name),
+    tags: bench.tags,
     sealer: createSealer(new Uint8Array(32)),
     log: silentLog,
     settings: { ...BATCH_DEFAULTS, ...settings },
@@ -108,7 +111,6 @@ export function batchBench({ clock: manual, settings, commandSettings, runningCl
       scripted,
       members,
       moved,
-      tags,
       lastSeen,
       metrics,
       settle,

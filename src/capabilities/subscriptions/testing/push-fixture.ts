@@ -133,6 +133,7 @@ export async function openFixture({ store, client, clock, settings, threaded = f
     devices: eventBus<DeviceEvents>(),
   };
   const metrics = createMetrics();
+  const grants = new Set<string>();
   let lastId = 0;
   const push = await openPush({
     registry,
@@ -142,6 +143,7 @@ export async function openFixture({ store, client, clock, settings, threaded = f
     render: renderPlainly,
     client,
     application: (no) => applications.get(no),
+    grants: { holds: (ownerNo, granteeNo) => grants.has(`${ownerNo}-${granteeNo}`) },
     events,
     clock,
     ids: { next: () => `id-${++lastId}` },
@@ -167,6 +169,8 @@ export async function openFixture({ store, client, clock, settings, threaded = f
     events,
     metrics,
     applications,
+    /** Who may act for whom, as `owner-grantee`. */
+    grants,
     subscribe: (notifyType: NotifyType, callbackUrl = URL_A, appNo = APP_NO) =>
       push.subscriptions.subscribe({ appNo, appId: APP_ID, notifyType, callbackUrl }),
     /** What the ingest does with an accepted report: rows in one transaction, told when it is on disk. */

@@ -1,10 +1,14 @@
 import { mock } from "bun:test";
 import type { AccessTokens, ApplicationService } from "../../../capabilities/applications/application";
+import type { ApplicationGrants } from "../../../capabilities/applications/application-grants";
 import type { BatchService, Item, SpecOf, Task, TaskId } from "../../../capabilities/batch/task";
 import type { CancelTask } from "../../../capabilities/commands/cancel-task";
 import type { Command, CommandId, CommandService } from "../../../capabilities/commands/command";
+import type { DeviceId } from "../../../capabilities/devices/device";
 import type { DeviceService } from "../../../capabilities/devices/device-service";
-import type { CompiledProduct, ProductService } from "../../../capabilities/products/product";
+import type { Group, GroupId, GroupService } from "../../../capabilities/groups/group";
+import type { LoraGateway, LoraNode, LoraService } from "../../../capabilities/lora/lora";
+import type { CompiledProduct, ProductId, ProductService } from "../../../capabilities/products/product";
 import type { DesiredShadow } from "../../../capabilities/shadow/desired";
 import type { ReportedShadow } from "../../../capabilities/shadow/reported-shadow";
 import type {
@@ -38,6 +42,7 @@ export const command: Command = {
   toType: undefined,
   to: undefined,
   callbackUrl: undefined,
+  callbackAppNo: undefined,
   expireTimeS: undefined,
   maxRetransmit: undefined,
   status: "SENT",
@@ -59,6 +64,7 @@ export const subscription: Subscription = {
   appNo: application.no,
   appId: application.id,
   ownerAppNo: application.no,
+  madeByNo: application.no,
   notifyType: "deviceDataChanged",
   callbackUrl: "http://h:9/x",
   channel: "HTTP",
@@ -79,6 +85,43 @@ export const batchItem: Item = {
   ...{ taskNo: 5, pos: 0, target: device.id, deviceNo: device.no, deviceId: device.id, state: "WaitResult", tries: 0 },
   ...{ commandNo: 1, commandId: "c1" as CommandId, wanted: undefined, result: undefined, error: undefined },
   endedAt: undefined,
+};
+export const loraGateway: LoraGateway = {
+  deviceId: "p8_roof" as DeviceId,
+  loraServerId: "p1_server",
+  productId: "p8" as ProductId,
+  gatewayEUI: "00800000a0001234",
+  name: "Roof",
+  gatewaySeq: undefined,
+};
+export const loraNode: LoraNode = {
+  deviceId: "p9_cellar" as DeviceId,
+  loraServerId: "p1_server",
+  productId: "p9" as ProductId,
+  devEUI: "0004A30B001A2B3C",
+  name: "Cellar",
+  appEUI: "70B3D57ED0000001",
+  deviceClass: "classA",
+  joinType: "OTAA",
+  appKey: "2b7e151628aed2a6abf7158809cf4f3c",
+};
+export const group: Group = {
+  no: 5,
+  id: "g1" as GroupId,
+  appNo: application.no,
+  appId: application.id,
+  parentId: undefined,
+  name: "cellar",
+  description: undefined,
+  maxDevices: 10,
+  devices: 2,
+  isDefault: false,
+  creator: "meters",
+  createdAt: CREATED_AT,
+};
+const knownGroup = (appNo: number, id: string): Group => {
+  if (appNo === group.appNo && id === group.id) return group;
+  throw new DomainError("GROUP_NOT_FOUND", { groupId: id });
 };
 const compiled: CompiledProduct = {
   product,
@@ -129,9 +172,34 @@ function ports() {
     applications: {
       find: mock<ApplicationService["find"]>((id) => [application, otherApplication].find((it) => it.id === id)),
     },
+    grants: { accessOf: mock<ApplicationGrants["accessOf"]>(() => undefined) },
     products: {
       compiled: mock<ProductService["compiled"]>((no) => (no === product.no ? compiled : undefined)),
     },
+    groups: {
+      find: mock<GroupService["find"]>(() => group),
+      get: mock<GroupService["get"]>(knownGroup),
+      getById: mock<GroupService["getById"]>(() => group),
+      list: mock<GroupService["list"]>(() => ({ items: [group], total: 1 })),
+      topology: mock<GroupService["topology"]>(() => []),
+      ofDevice: mock<GroupService["ofDevice"]>(() => group),
+      create: mock<GroupService["create"]>(async (_appNo, { deviceIds = [] }) => ({
+        group,
+        deviceIds: deviceIds as DeviceId[],
+      })),
+      change: mock<GroupService["change"]>(async (appNo, id) => knownGroup(appNo, id)),
+      delete: mock<GroupService["delete"]>(async (appNo, id) => void knownGroup(appNo, id)),
+      members: mock<GroupService["members"]>((appNo, id) => ({
+        items: knownGroup(appNo, id) && [{ deviceNo: device.no, deviceId: device.id }],
+        total: 2,
+      })),
+      membersAfter: mock<GroupService["membersAfter"]>(() => []),
+      add: mock<GroupService["add"]>(
+        async (appNo, id, deviceIds) => (knownGroup(appNo, id) && deviceIds) as DeviceId[],
+      ),
+      remove: mock<GroupService["remove"]>(async (appNo, id) => void knownGroup(appNo, id)),
+      move: mock<GroupService["move"]>(async () => []),
+    } satisfies GroupService,
     subscriptions: {
       subscribe: mock<SubscriptionService["subscribe"]>(async () => subscription),
       get: mock<SubscriptionService["get"]>((_appNo, id) => {
@@ -176,6 +244,13 @@ function ports() {
         total: 1,
       })),
     },
+    lora: {
+      registerGateway: mock<LoraService["registerGateway"]>(async () => loraGateway),
+      registerNode: mock<LoraService["registerNode"]>(async () => loraNode),
+      gateway: mock<LoraService["gateway"]>(() => loraGateway),
+      node: mock<LoraService["node"]>(() => loraNode),
+      delete: mock<LoraService["delete"]>(async () => {}),
+    },
     shadow: {
       of: mock<ReportedShadow["of"]>(() => [reported]),
       ofMany: mock<ReportedShadow["ofMany"]>(() => new Map([[device.no, [reported]]])),
@@ -194,7 +269,7 @@ export function harness(settings: Partial<OceanConnectSettings> = {}) {
     caller: undefined,
     reportFault: (error) => faults.push(error),
   };
-  const { devices, subscriptions, commands, desired, batch } = fakes;
+  const { devices, groups, subscriptions, commands, desired, lora, batch } = fakes;
   const app = oceanConnect({
     ...fakes,
     devices: devices as unknown as DeviceService, // what the dialect calls is there; the rest would throw
@@ -238,10 +313,18 @@ export function harness(settings: Partial<OceanConnectSettings> = {}) {
         subscriptions.deleteMatching,
         commands.send,
         commands.create,
+        groups.create,
+        groups.change,
+        groups.delete,
+        groups.add,
+        groups.remove,
         desired.want,
         commands.cancel,
         commands.createCancelTask,
         batch.createCommands,
+        lora.registerGateway,
+        lora.registerNode,
+        lora.delete,
       ].reduce((sum, { mock: { calls } }) => sum + calls.length, 0),
   };
 }
