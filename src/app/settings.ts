@@ -7,6 +7,7 @@ import { ACCESS_TOKEN_DEFAULTS } from "../capabilities/applications/access-token
 import { ATTEMPT_DEFAULTS } from "../capabilities/applications/attempt-gate";
 import { CALL_THROTTLE_DEFAULTS } from "../capabilities/applications/call-throttle";
 import { SESSION_DEFAULTS } from "../capabilities/applications/operators";
+import { BATCH_DEFAULTS } from "../capabilities/batch/task";
 import { CODEC_DEFAULTS } from "../capabilities/codecs/codec-settings";
 import { COMMAND_DEFAULTS } from "../capabilities/commands/command";
 import { DEVICE_DEFAULTS } from "../capabilities/devices/device-settings";
@@ -271,6 +272,24 @@ export const GROUPS = {
     sweepIntervalMs: "how often tasks are looked at whose time is over",
     sweepBatch: "tasks touched in one transaction of that",
   }),
+  batch: group(BATCH_DEFAULTS, {
+    maxUnfinished: "unfinished batch tasks of one kind that an application may have",
+    minTimeoutMinutes: "shortest time that a task may be given",
+    maxTimeoutMinutes: "longest one",
+    maxConfigurationNameChars: "longest name of a batch configuration",
+    maxConfigurationChars: "largest configuration file, as JSON",
+    maxRetries: "how often a configuration may be tried again",
+    maxFileBytes: "largest file of a batch registration",
+    maxFileRows: "rows of it",
+    maxRowChars: "characters of one row",
+    stepItems: "sub-tasks of one step, and of one transaction, at most",
+    stepMs: "time after which a step ends, its commit left out",
+    dutyCycle: "share of the time that steps may take, 0 to 1",
+    maxPauseMs: "longest pause between two steps",
+    faultPauseMs: "pause after a step that failed",
+    keepMs: "how long ended tasks are kept",
+    sweepMs: "how often it is looked for older ones",
+  }),
   lora: group(LORA_DEFAULTS, {
     answerTimeoutMs: "how long the answer of a LoRa server is awaited",
     maxUnderWay: "registrations under way at one LoRa server; more are refused",
@@ -338,6 +357,7 @@ export const GROUP_TITLES: { readonly [G in keyof typeof GROUPS]: string } = {
   resources: "resources of LwM2M devices through the management API",
   diagnosis: "restarts and logs of devices",
   lora: "gateways and nodes behind LoRa servers",
+  batch: "batch tasks: the same for many devices",
   push: "notifications to applications",
   trace: "traces: why something was refused",
 };

@@ -1,5 +1,6 @@
 import type { ApplicationEvents } from "../capabilities/applications/application";
 import { openApplications } from "../capabilities/applications/open-applications";
+import { openBatch } from "../capabilities/batch/open-batch";
 import { openCodecs } from "../capabilities/codecs/open-codecs";
 import type { CommandEvents } from "../capabilities/commands/command";
 import { createCommandService } from "../capabilities/commands/command-service";
@@ -105,7 +106,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     ...{ db: registry, transactor, applications, events: productEvents, ids, clock },
     settings: { zip: settings.products, topics: settings.products },
   });
-  const { devices, subDevices, tags, hasDevices, startExpiry, startSilenceSweep } = openDevices({
+  const { devices, subDevices, tags, hasDevices, startExpiry, startSilenceSweep, ...deviceSteps } = openDevices({
     ...{ db: registry, transactor, applications, products, events: deviceEvents, applicationEvents, productEvents },
     ...{ sealer: secrets.sealer, ids, clock, log, settings: settings.devices },
     disconnect: ways.disconnect,
@@ -140,6 +141,13 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const lora = createLora({
     ...{ db: registry, transactor, devices, deviceEvents, products, requests: commands.requests },
     ...{ sealer: secrets.sealer, clock, log, settings: settings.lora },
+  });
+
+  const { batch, start: startBatch } = openBatch({
+    ...{ db: registry, transactor, applications, products, groups, tags, applicationEvents, deviceEvents },
+    devices: { findById: devices.findById, findByNo: devices.findByNo, ...deviceSteps },
+    ...{ commands: commands.inTransaction, wantInTransaction: desiredShadow.wantInTransaction },
+    ...{ commandEvents, shadowEvents, sealer: secrets.sealer, clock, ids, log, metrics, settings: settings.batch },
   });
 
   const push = await openPush({
@@ -192,6 +200,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   watch(startSilenceSweep(seen.ofMany));
   watch(startShadowUpkeep({ shadow: desiredShadow, clock, log, settings: settings.shadow }));
   watch(startCommandUpkeep({ commands, clock, log, settings: settings.commands }));
+  watch(startBatch());
   watch(startDiagnosisUpkeep({ diagnosis, clock, log, settings: settings.diagnosis }));
   watch(startLoraUpkeep({ lora, clock, log, settings: settings.lora }));
   watch(startMovingRecents({ recents, writer, clock, log, metrics, settings: settings.history }));
@@ -206,7 +215,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const http = listenHttp({
     ...{ config, clock, ids, log, metrics, tls, storage },
     vendor: oceanConnect({
-      ...{ tokens, applications, grants, products, devices, groups, commands, history, shadow },
+      ...{ tokens, applications, grants, products, devices, groups, commands, history, shadow, batch },
       desired: desiredShadow.desired,
       lora: lora.service,
       subscriptions: push.subscriptions,
@@ -230,7 +239,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
       },
       ...{ desired: desiredShadow.desired, codecs: codecs.service, lastSeen: seen, pushCertificates },
       ...{ subscriptions: push.subscriptions, pushLog: push.log },
-      ...{ resources, diagnosis, groups, tags },
+      ...{ resources, diagnosis, groups, tags, batch },
     }),
   });
   doors.push(http.stop);

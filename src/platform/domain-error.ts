@@ -72,6 +72,15 @@ export const DOMAIN_ERROR_CODES = [
   "COMMAND_NOT_CANCELLABLE",
   "RECEIVER_TYPE_UNKNOWN",
   "DEVICE_ZOMBIE",
+  "COMMAND_NOT_CACHEABLE", // the device does not sleep
+  // batch tasks
+  "BATCH_TASK_NOT_FOUND",
+  "BATCH_NAME_TAKEN",
+  "BATCH_LIMIT_REACHED",
+  "BATCH_TARGET_NOT_FOUND", // a group that the request names
+  "BATCH_FILE_INVALID",
+  "TAG_NOT_FOUND",
+  "TAG_USED",
   // shadow
   "SHADOW_MODEL_MISSING",
   "SHADOW_PROPERTIES_EMPTY",

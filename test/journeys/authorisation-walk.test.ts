@@ -26,6 +26,7 @@ const SUBSCRIPTIONS = "/iocm/app/sub/v1.2.0/subscriptions";
 const COMMANDS = "/iocm/app/cmd/v1.4.0/deviceCommands";
 const TASKS = "/iocm/app/cmd/v1.4.0/deviceCommandCancelTasks";
 const GROUPS = "/iocm/app/devgroup/v1.3.0/devGroups";
+const BATCH = "/iocm/app/batchtask/v1.1.0";
 const LORA_GATEWAY = "/api/v3.0/devices/lora/gateway";
 const LORA_NODE = "/api/v3.0/devices/lora/node";
 
@@ -152,6 +153,20 @@ const ROWS: Readonly<Record<string, Row>> = {
         header: { method: "SET_TARGET" },
         body: { target: 20 },
       }),
+  },
+  [`POST ${BATCH}/tasks`]: {
+    needs: "edit",
+    owner: "body",
+    ask: async ({ newBatch }) => one(`${BATCH}/tasks`, await newBatch()),
+  },
+  [`GET ${BATCH}/tasks/`]: { needs: "own", ask: async () => one(`${BATCH}/tasks/`) }, // names no task: refused
+  [`GET ${BATCH}/tasks/:taskId`]: {
+    needs: "query",
+    ask: async ({ batch }) => one(`${BATCH}/tasks/${await batch()}?select=tag`),
+  },
+  [`GET ${BATCH}/taskDetails`]: {
+    needs: "query",
+    ask: async ({ batch }) => one(`${BATCH}/taskDetails?taskId=${await batch()}`),
   },
   [`POST ${GROUPS}`]: {
     needs: "edit",

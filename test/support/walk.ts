@@ -80,6 +80,25 @@ export async function furnish(islet: Islet, mark: string, callbackUrl: string) {
     return keep(made.taskId);
   };
 
+  /** The one device of its group cannot be sent it, so it ends by itself. */
+  const newBatch = async () => {
+    const groupList = [await group(await device())];
+    const command = { serviceId: "Smoke", method: "SET_ALARM" };
+    return {
+      ...{ taskName: next("batch"), taskType: "DeviceCmd", timeout: 10 },
+      ...{ tags: [{ tagName: next("tag"), tagValue: "v" }], param: { type: "GroupIdList", groupList, command } },
+    };
+  };
+  const batch = async () => {
+    const path = "/iocm/app/batchtask/v1.1.0/tasks";
+    const { taskID } = await ask<{ taskID: string }>("POST", path, await newBatch());
+    await eventually(
+      () => ask<{ status: string }>("GET", `${path}/${taskID}`),
+      ({ status }) => status === "Complete",
+    );
+    return keep(taskID);
+  };
+
   const lora = await addLoraProducts({ manage, appId });
   const loraServer = await registerServer({ app }, lora.server, next("server"));
   keep(loraServer.deviceId);
@@ -116,7 +135,7 @@ export async function furnish(islet: Islet, mark: string, callbackUrl: string) {
 
   return {
     ...{ app, appId, appSecret, manage, productId, sleeperProduct, callbackUrl, mark, ids, next },
-    ...{ device, visited, sleeping, command, group, subscription, task },
+    ...{ device, visited, sleeping, command, group, subscription, task, batch, newBatch },
     ...{ newGateway, newNode, loraGateway, loraNode },
     online: online.deviceId,
     wished,
@@ -128,8 +147,8 @@ export async function furnish(islet: Islet, mark: string, callbackUrl: string) {
 }
 export type Furnished = Awaited<ReturnType<typeof furnish>>;
 
-// Of the push and of sessions: they change by themselves.
-const RESTLESS = new Set(["outbox", "operator_session"]);
+// Of the push, of sessions and of tasks in the background (that one was created is in batch_spec): they change by themselves.
+const RESTLESS = new Set(["outbox", "operator_session", "batch_task", "batch_item"]);
 
 /** Everything that registry.db says, table by table. */
 export function readRegistry(data: string): Record<string, unknown[]> {

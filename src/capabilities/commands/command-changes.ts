@@ -64,6 +64,7 @@ export function commandChanges(parts: Parts): ApplyChange {
     const changed = { ...command, ...facts, status: next.state };
     if (next.state !== delivery.state) entered.with({ status: next.state }).add();
     if (command.dispatch !== "connected") transactor.afterCommit(() => parts.committed(command, changed));
+    if (next.state === "EXPIRED" || next.state === "CANCELED") events.emit("commandLapsed", { command: changed, at });
     for (const notice of notices) {
       counted[notice].add();
       tell(notice, changed, change, at);

@@ -13,7 +13,15 @@ import type { TraceSink } from "../devices/trace-sink";
 import type { ProductService } from "../products/product";
 import type { LastSeen } from "../telemetry/last-seen";
 import { cancelTasks } from "./cancel-tasks";
-import type { Command, CommandEvents, CommandFilter, CommandParas, CommandService, CommandSettings } from "./command";
+import type {
+  Command,
+  CommandEvents,
+  CommandFilter,
+  CommandParas,
+  CommandService,
+  CommandSettings,
+  CommandTransactions,
+} from "./command";
 import { commandChanges } from "./command-changes";
 import { commandQueue } from "./command-queue";
 import { commandRepository } from "./command-repository";
@@ -51,9 +59,11 @@ export type CommandParts = {
 };
 
 /** `sweep` closes what was not answered in time and deletes what is too old; see `startCommandUpkeep`. */
-export function createCommandService(
-  parts: CommandParts,
-): CommandService & { sweep(): Promise<void>; readonly requests: PlatformRequests } {
+export function createCommandService(parts: CommandParts): CommandService & {
+  sweep(): Promise<void>;
+  readonly requests: PlatformRequests;
+  readonly inTransaction: CommandTransactions;
+} {
   const { db, transactor, devices, products, links, sleepingLinks, clock, ids, log, metrics, trace, settings } = parts;
   const repository = commandRepository(db);
   const queued = queueRepository(db);
@@ -75,7 +85,7 @@ export function createCommandService(
   const queue = commandQueue({ ...shared, commands: repository, repository: queued, link: sleepingLink });
   const expiring = expiry({ ...shared, repository: queued });
   const tasks = cancelTasks({ ...shared, db, queue: queued, devices, ids });
-  const createForSleeping = sleepingCommands({
+  const forSleeping = sleepingCommands({
     ...{ ...shared, repository: queued, link: sleepingLink, lastSeen: (no) => parts.lastSeen.of(no) },
     added(command) {
       if (command.status === "PENDING") {
@@ -99,20 +109,46 @@ export function createCommandService(
   });
   metrics.gauge("islet_commands_pending", "Commands that wait for devices that sleep", () => pending);
 
-  /** The device and what the model says of the command. */
+  /** What the models say of the device and the command. */
+  function check(device: Device, request: CommandRequest) {
+    const product = device.productNo === undefined ? undefined : products.compiled(device.productNo);
+    const { serviceType } = checkCommand(product, device, { ...request, paras: request.paras ?? {} });
+    return { product, serviceType };
+  }
+
   function target(appId: AppId, request: CommandRequest) {
     const device = devices.find(appId, request.deviceId);
     if (!device) throw new DomainError("DEVICE_NOT_FOUND", { deviceId: request.deviceId });
-    const product = device.productNo === undefined ? undefined : products.compiled(device.productNo);
-    const { serviceType } = checkCommand(product, device, { ...request, paras: request.paras ?? {} });
-    return { device, product, serviceType };
+    return { device, ...check(device, request) };
   }
+
+  const inTransaction: CommandTransactions = {
+    cache(device, command) {
+      const { callbackUrl, callbackAppNo, expireTimeS, maxRetransmit } = command;
+      const about = { callbackUrl, callbackAppNo, expireTimeS, maxRetransmit, origin: "command" } as const;
+      const request: CommandRequest = { ...command, ...about, deviceId: device.id };
+      const { product, serviceType } = check(device, request);
+      if (!isSleeping(device, product))
+        throw new DomainError("COMMAND_NOT_CACHEABLE", {
+          deviceId: device.id,
+          reason: "commands are cached for devices of CoAP and LWM2M products only",
+        });
+      return forSleeping.createInside(device, serviceType, request);
+    },
+    withdraw(commandNo) {
+      const stored = repository.get(commandNo);
+      const now = clock.now();
+      return stored && apply(stored, { type: stored.until <= now ? "expired" : "cancelled" }, now);
+    },
+  };
 
   function refuseAnswer(device: LiveDevice, mid: number, reason: string): void {
     trace.record({ deviceNo: device.no, kind: "response", outcome: "failed", reason, detail: `mid ${mid}` });
   }
 
   return {
+    inTransaction,
+
     async send(appId, signal) {
       if (signal.toType !== undefined && signal.toType !== TO_TYPE)
         throw new DomainError("RECEIVER_TYPE_UNKNOWN", { toType: signal.toType });
@@ -126,7 +162,7 @@ export function createCommandService(
       const request: CommandRequest = { ...command, ...asked, origin: "command" };
       const { device, product, serviceType } = target(appId, request);
       return isSleeping(device, product)
-        ? createForSleeping(device, serviceType, request)
+        ? forSleeping.create(device, serviceType, request)
         : connected.issue(device, serviceType, request);
     },
 

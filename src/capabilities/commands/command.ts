@@ -1,5 +1,5 @@
 import type { AppId } from "../applications/application";
-import type { DeviceId, LiveDevice } from "../devices/device";
+import type { Device, DeviceId, LiveDevice } from "../devices/device";
 import type { CancelTask, CancelTaskFilter, CancelTaskPage } from "./cancel-task";
 
 /** `commandId` of 1.9.1 and `requestId` of 1.9.7: unique within the application, up to 128 characters. */
@@ -192,7 +192,20 @@ export type CommandEvents = {
   commandAnswered: { command: Command; at: number; errcode: number; body: CommandParas | undefined };
   /** It ended without an answer of the device: FAILED or TIMEOUT. */
   commandFailed: { command: Command; at: number; reason: CommandFailure };
+  /** It ended before it was sent: EXPIRED or CANCELED. Applications are not told of it (platform.md 7.3). */
+  commandLapsed: { command: Command; at: number };
 };
+
+/** For work that keeps what it does with commands in one transaction with its own rows: only inside `Transactor.write`. */
+export interface CommandTransactions {
+  /**
+   * A cached command, as `CommandService.create` makes it. Throws COMMAND_NOT_CACHEABLE (the device does not sleep) and what
+   * `create` throws for devices that sleep; nothing is left behind then.
+   */
+  cache(device: Device, command: Omit<NewCommand, "deviceId">): Command;
+  /** What is PENDING becomes CANCELED, or EXPIRED when its time is over; anything else stays. The command as it is then. */
+  withdraw(commandNo: number): Command | undefined;
+}
 
 export type CommandSettings = {
   /** How long an answer is awaited. Then a command that was not acknowledged has failed; `mid` is free again. */

@@ -42,31 +42,45 @@ export function sleepingCommands({ repository, transactor, link, lastSeen, store
 
   const isKnownAsOffline = ({ no, status }: Device): boolean => status !== "ONLINE" || !link(no)?.isRegistered(no);
 
-  return async function create(device: Device, serviceType: string, request: CommandRequest): Promise<Command> {
+  function refuseZombie(device: Device): void {
     if (isZombie(device, clock.now())) throw new DomainError("DEVICE_ZOMBIE", { deviceId: device.id });
+  }
+
+  /** Only inside a transaction. What it refuses leaves nothing behind. */
+  function take(device: Device, serviceType: string, request: CommandRequest): Command {
     const expireTimeS = request.expireTimeS ?? settings.defaultExpireS;
-    return transactor.write(() => {
-      const createdAt = clock.now();
-      const isCached = expireTimeS > 0;
-      if (isCached && repository.countPendingOf(device.no, createdAt) >= settings.pendingPerDevice)
-        throw new DomainError("COMMAND_LIMIT_REACHED", { deviceId: device.id, limit: settings.pendingPerDevice });
-      const stored = store(
-        device,
-        { ...request, expireTimeS },
-        {
-          ...{ serviceType, createdAt },
-          ...(isCached
-            ? { dispatch: "cached", delivery: PENDING, until: createdAt + expireTimeS * 1_000 }
-            : { dispatch: "immediate", delivery: ISSUING, until: createdAt + settings.ackTimeoutMs }),
-        },
-      );
-      let { command } = stored;
-      if (!isCached && isKnownAsOffline(device)) {
-        command = apply(stored, { type: "unreachable", reason: "device_offline" }, createdAt);
-        trace.record({ deviceNo: device.no, kind: "command", outcome: "failed", reason: "offline" });
-      }
-      transactor.afterCommit(() => parts.added(command));
-      return command;
-    });
+    const createdAt = clock.now();
+    const isCached = expireTimeS > 0;
+    if (isCached && repository.countPendingOf(device.no, createdAt) >= settings.pendingPerDevice)
+      throw new DomainError("COMMAND_LIMIT_REACHED", { deviceId: device.id, limit: settings.pendingPerDevice });
+    const stored = store(
+      device,
+      { ...request, expireTimeS },
+      {
+        ...{ serviceType, createdAt },
+        ...(isCached
+          ? { dispatch: "cached", delivery: PENDING, until: createdAt + expireTimeS * 1_000 }
+          : { dispatch: "immediate", delivery: ISSUING, until: createdAt + settings.ackTimeoutMs }),
+      },
+    );
+    let { command } = stored;
+    if (!isCached && isKnownAsOffline(device)) {
+      command = apply(stored, { type: "unreachable", reason: "device_offline" }, createdAt);
+      trace.record({ deviceNo: device.no, kind: "command", outcome: "failed", reason: "offline" });
+    }
+    transactor.afterCommit(() => parts.added(command));
+    return command;
+  }
+
+  return {
+    async create(device: Device, serviceType: string, request: CommandRequest): Promise<Command> {
+      refuseZombie(device);
+      return transactor.write(() => take(device, serviceType, request));
+    },
+    /** Only inside a transaction. */
+    createInside(device: Device, serviceType: string, request: CommandRequest): Command {
+      refuseZombie(device);
+      return take(device, serviceType, request);
+    },
   };
 }

@@ -26,6 +26,7 @@ import { deviceRemoval } from "./remove-device";
 import { type LastContacts, startSilenceSweep } from "./silence-sweep";
 import { subDevices } from "./sub-devices";
 import { deviceTags } from "./tags";
+import { type DeviceSelection, deviceWalk, type WalkPosition } from "./walk-devices";
 
 type Parts = {
   /** `registry.db`. */
@@ -52,6 +53,7 @@ export function openDevices(parts: Parts) {
   const repository = deviceRepository(db);
   const { tags, find: findTag } = deviceTags(db, transactor);
   const listing = deviceListing(db);
+  const walkDevices = deviceWalk(db);
   const toDevice = rowReader({ applications, products });
   const live = liveDevices({ read: repository.live, applications, products });
   const core = deviceCore({ repository, toDevice, live, transactor, events, settings, clock });
@@ -96,8 +98,9 @@ export function openDevices(parts: Parts) {
     secret: sealer.open(secret, secretContext(no)),
   });
 
+  const registration = deviceRegistration({ core, applications, products, sealer, ids, clock });
   const devices: DeviceService = {
-    register: deviceRegistration({ core, applications, products, sealer, ids, clock }),
+    register: registration.register,
     modify: deviceModification({ core, applications, products, sealer, clock, disconnect }),
 
     find: (appId, deviceId) => find(applications.get(appId).no, deviceId),
@@ -184,6 +187,16 @@ export function openDevices(parts: Parts) {
 
   return {
     devices,
+    /** For work that has a transaction of its own (batch tasks): only inside it. When one of these throws, undo what it did. */
+    inTransaction: {
+      register: registration.inTransaction,
+      /** Throws DEVICE_NOT_FOUND. */
+      remove: (deviceNo: number, { cascade }: { cascade: boolean }): void =>
+        removal.remove(core.row(deviceNo), cascade),
+    },
+    /** For work on all devices of a kind in steps. */
+    walk: (appNo: number, selection: DeviceSelection, from: WalkPosition, untilMs: number, limit: number): Device[] =>
+      walkDevices(appNo, selection, from, untilMs, limit).map(toDevice),
     /** For gateways. */
     subDevices: subDevices({ devices, products }),
     tags,

@@ -34,11 +34,19 @@ type Parts = {
   clock: Pick<Clock, "now">;
 };
 
-/** `DeviceService.register`. */
+/** `DeviceService.register`; `inTransaction` is the same for work that has a transaction of its own, which it undoes when this throws. */
 export function deviceRegistration({ core, applications, products, sealer, ids, clock }: Parts) {
   const { repository, events, settings, transactor, toDevice } = core;
 
-  return async (appId: AppId, input: NewDevice): Promise<Registration> => {
+  return {
+    async register(appId: AppId, input: NewDevice): Promise<Registration> {
+      return transactor.write(prepare(appId, input));
+    },
+    inTransaction: (appId: AppId, input: NewDevice): Registration => prepare(appId, input)(),
+  };
+
+  /** Checks what needs no transaction; what it gives back is for inside one. */
+  function prepare(appId: AppId, input: NewDevice): () => Registration {
     const { no: appNo } = applications.get(appId);
     const product = input.product && products.resolve(appId, input.product);
     if (!product && (input.product || input.gatewayNo === undefined))
@@ -50,7 +58,7 @@ export function deviceRegistration({ core, applications, products, sealer, ids, 
     const credentials = makeCredentials(input);
     const timeoutS = input.timeoutS ?? settings.registrationTimeoutS;
     const expiresAt = expiry(clock.now(), timeoutS);
-    return transactor.write(() => {
+    return () => {
       assertFree(appNo, nodeId, credentials.verifyCode, input.isSecure ?? false);
       const gateway = input.gatewayNo === undefined ? undefined : gatewayOf(appNo, input.gatewayNo);
       const row = toRow({ appNo, nodeId, input, product, gateway, credentials, expiresAt });
@@ -59,8 +67,8 @@ export function deviceRegistration({ core, applications, products, sealer, ids, 
       input.also?.(device);
       events.emit("deviceAdded", { device });
       return { device, ...credentials, timeoutS };
-    });
-  };
+    };
+  }
 
   function makeCredentials({ credentials }: NewDevice) {
     const psk = checkPsk(credentials.psk ?? newPsk(ids));

@@ -5,14 +5,14 @@ import type { Emitter, Listenable } from "../../platform/events";
 import type { Log } from "../../platform/log";
 import type { Metrics } from "../../platform/metrics";
 import type { Transactor } from "../../platform/storage/group-commit";
-import type { ContactEvents, DeviceEvents } from "../devices/device";
+import type { ContactEvents, Device, DeviceEvents } from "../devices/device";
 import type { SleepingDeviceLink } from "../devices/device-link";
 import type { DeviceService } from "../devices/device-service";
 import type { TraceSink } from "../devices/trace-sink";
 import type { ProductService } from "../products/product";
 import type { ResourceLink } from "../resources/resource-link";
 import { deliverDesired } from "./deliver-desired";
-import type { DesiredProperty, DesiredShadow, ShadowEvents, ShadowSettings, Values } from "./desired";
+import type { DesiredProperty, DesiredShadow, ServiceDesired, ShadowEvents, ShadowSettings, Values } from "./desired";
 import { NEW_DESIRE, step } from "./desired-delivery";
 import { desiredRepository } from "./desired-repository";
 import { desiredSender } from "./desired-sender";
@@ -74,15 +74,22 @@ export function createDesiredShadow(parts: Parts) {
     repository.addHistory({ deviceNo, serviceId, desired, setAtMs }, settings.historyPerDevice);
   }
 
+  function check(device: Device, services: readonly ServiceDesired[]): ReadonlyMap<string, Values> {
+    const model = device.productNo === undefined ? undefined : products.compiled(device.productNo);
+    return checkDesired(model, device, services);
+  }
+
+  /** Only inside a transaction. */
+  function store(device: Device, wanted: ReadonlyMap<string, Values>): void {
+    if (!devices.findByNo(device.no)) throw new DomainError("DEVICE_NOT_FOUND", { deviceId: device.id });
+    for (const [serviceId, values] of wanted) change(device.no, serviceId, values);
+    transactor.afterCommit(() => sender.wanted(device.no));
+  }
+
   const desired: DesiredShadow = {
     async want(device, services) {
-      const model = device.productNo === undefined ? undefined : products.compiled(device.productNo);
-      const wanted = checkDesired(model, device, services);
-      await transactor.write(() => {
-        if (!devices.findByNo(device.no)) throw new DomainError("DEVICE_NOT_FOUND", { deviceId: device.id });
-        for (const [serviceId, values] of wanted) change(device.no, serviceId, values);
-        transactor.afterCommit(() => sender.wanted(device.no));
-      });
+      const wanted = check(device, services);
+      await transactor.write(() => store(device, wanted));
     },
     of: repository.of,
     history: repository.history,
@@ -90,6 +97,9 @@ export function createDesiredShadow(parts: Parts) {
 
   return {
     desired,
+    /** `DesiredShadow.want` for work that has a transaction of its own; only inside it. When it throws, undo it. */
+    wantInTransaction: (device: Device, services: readonly ServiceDesired[]): void =>
+      store(device, check(device, services)),
     async purge(): Promise<void> {
       for (let deleted = settings.purgeBatch; deleted === settings.purgeBatch; )
         deleted = await transactor.write(() =>

@@ -75,6 +75,15 @@ export const PROBLEMS: Record<ProblemCode, Problem> = {
   COMMAND_NOT_CANCELLABLE: { status: 409, title: "The command has ended already" },
   RECEIVER_TYPE_UNKNOWN: { status: 400, title: "The type of receiver is unknown" },
   DEVICE_ZOMBIE: { status: 409, title: "The device was not seen for too long" },
+  COMMAND_NOT_CACHEABLE: { status: 409, title: "Commands are not cached for this device" },
+
+  BATCH_TASK_NOT_FOUND: { status: 404, title: "There is no such batch task" },
+  BATCH_NAME_TAKEN: { status: 409, title: "Another batch task has this name" },
+  BATCH_LIMIT_REACHED: { status: 409, title: "Too many batch tasks are unfinished" },
+  BATCH_TARGET_NOT_FOUND: { status: 404, title: "A group that is named does not exist" },
+  BATCH_FILE_INVALID: { status: 422, title: "The file cannot be used" },
+  TAG_NOT_FOUND: { status: 404, title: "There is no such tag" },
+  TAG_USED: { status: 409, title: "The tag is used already" },
 
   SHADOW_MODEL_MISSING: { status: 409, title: "The device has no product model" },
   SHADOW_PROPERTIES_EMPTY: { status: 400, title: "The service has no properties" },

@@ -7,6 +7,7 @@ import { codeOf, refuseMethod, renderProblem } from "../http/problem";
 import type { FrontEnv, RequestEnv } from "../http/request-env";
 import { applicationRoutes } from "./application-routes";
 import { authenticate } from "./authenticate";
+import { batchRoutes } from "./batch-routes";
 import { codecRoutes } from "./codec-routes";
 import { deviceDataRoutes } from "./device-data-routes";
 import { deviceRoutes } from "./device-routes";
@@ -36,6 +37,7 @@ export type ManagementPorts = { readonly sessions: ManagementSessions } & Parame
   Parameters<typeof pushRoutes>[0] &
   Parameters<typeof pushCertificateRoutes>[0] &
   Parameters<typeof subscriptionRoutes>[0] &
+  Parameters<typeof batchRoutes>[0] &
   Parameters<typeof groupRoutes>[0] &
   Parameters<typeof tagRoutes>[0];
 
@@ -58,6 +60,7 @@ export function managementApi(ports: ManagementPorts, limits: JsonLimits = JSON_
     pushRoutes(ports),
     pushCertificateRoutes(ports),
     subscriptionRoutes(ports),
+    batchRoutes(ports),
     groupRoutes(ports),
     tagRoutes(ports),
     laterRoutes(ports),

@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import type { AccessTokens, ApplicationService } from "../../capabilities/applications/application";
 import type { ApplicationGrants } from "../../capabilities/applications/application-grants";
+import type { BatchService } from "../../capabilities/batch/task";
 import type { CommandService } from "../../capabilities/commands/command";
 import type { DeviceService } from "../../capabilities/devices/device-service";
 import type { GroupService } from "../../capabilities/groups/group";
@@ -14,6 +15,7 @@ import { DomainError } from "../../platform/domain-error";
 import type { Mount } from "../http/http-front";
 import { BODY_LIMITS, type BodyLimits } from "../http/json-body";
 import type { FrontEnv } from "../http/request-env";
+import { batchRoutes } from "./batch-routes";
 import { commandCancelRoutes } from "./command-cancel-routes";
 import { commandRoutes } from "./command-routes";
 import { dataRoutes } from "./data-routes";
@@ -54,6 +56,7 @@ export type OceanConnectPorts = {
     CommandService,
     "send" | "create" | "query" | "cancel" | "createCancelTask" | "queryCancelTasks"
   >;
+  readonly batch: Pick<BatchService, "createCommands" | "get" | "spec" | "items">;
   readonly history: Pick<History, "page">;
   readonly shadow: ReportedShadow;
   readonly desired: DesiredShadow;
@@ -77,6 +80,7 @@ export function oceanConnect({ settings = OCEANCONNECT_DEFAULTS, ...ports }: Oce
     .route("/", subscriptionRoutes(calls, subscriptions))
     .route("/", commandRoutes(calls, commands))
     .route("/", commandCancelRoutes(calls, commands))
+    .route("/", batchRoutes(calls, ports.batch))
     .route("/", groupRoutes(calls, groups));
   return refuseTheRest(app, calls);
 }

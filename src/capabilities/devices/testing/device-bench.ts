@@ -1,11 +1,12 @@
 import type { Database } from "bun:sqlite";
 import { REGISTRY_MIGRATIONS } from "../../../../migrations";
+import type { Clock } from "../../../platform/clock";
 import { DomainError } from "../../../platform/domain-error";
 import { eventBus } from "../../../platform/events";
 import { randomIds } from "../../../platform/ids";
 import { silentLog } from "../../../platform/log";
 import { createSealer } from "../../../platform/secrets";
-import { groupCommit } from "../../../platform/storage/group-commit";
+import { groupCommit, type Transactor } from "../../../platform/storage/group-commit";
 import { openDatabase } from "../../../platform/storage/open-database";
 import { manualClock } from "../../../platform/testing/manual-clock";
 import type { AppId, Application, ApplicationEvents } from "../../applications/application";
@@ -19,13 +20,20 @@ import { openDevices } from "../open-devices";
 export const APP_A = "appA" as AppId;
 export const APP_B = "appB" as AppId;
 
-type Options = { path?: string; settings?: Partial<DeviceSettings>; db?: Database };
+type Options = {
+  path?: string;
+  settings?: Partial<DeviceSettings>;
+  db?: Database;
+  clock?: Clock;
+  transactor?: (db: Database) => Transactor;
+};
 
 /** The capability on a real database with two applications; events are noted as they come. */
-export function deviceBench({ path = ":memory:", settings = {}, db: given }: Options = {}) {
+export function deviceBench({ path = ":memory:", settings = {}, db: given, ...options }: Options = {}) {
   const db = given ?? openDatabase(path, { migrations: REGISTRY_MIGRATIONS });
-  const clock = manualClock();
-  const transactor = groupCommit(db);
+  const manual = manualClock();
+  const clock = options.clock ?? manual;
+  const transactor = (options.transactor ?? groupCommit)(db);
   const events = eventBus<DeviceEvents & ProductEvents & ApplicationEvents>();
   const apps = new Map<number, Application>();
   for (const [index, id] of [APP_A, APP_B].entries()) {
@@ -103,7 +111,7 @@ export function deviceBench({ path = ":memory:", settings = {}, db: given }: Opt
   return {
     ...joined,
     db,
-    clock,
+    clock: manual,
     transactor,
     products,
     events,

@@ -1,6 +1,7 @@
 import type { AppId, Application } from "../../../capabilities/applications/application";
 import type { Grant } from "../../../capabilities/applications/application-grants";
 import type { PushCertificate } from "../../../capabilities/applications/push-certificate";
+import type { TaskId as BatchTaskId, Item, Task } from "../../../capabilities/batch/task";
 import type { StoredCodec } from "../../../capabilities/codecs/codec-repository";
 import type { Command, CommandId } from "../../../capabilities/commands/command";
 import type { Device, DeviceId } from "../../../capabilities/devices/device";
@@ -185,6 +186,19 @@ export const diagnosisTask: DiagnosisTask = {
   sentAt: AT,
   endedAt: AT,
   logBytes: 3,
+};
+
+export const batchTask: Task = {
+  ...{ no: 5, id: "b1" as BatchTaskId, appNo: 7, appId: application.id, kind: "command", name: "all" },
+  ...{ operator: "admin", origin: "Portal", tags: [], phase: "running", ending: undefined, timeoutS: 600 },
+  ...{ startAt: AT, deadline: AT, createdAt: AT, endedAt: undefined, total: 3 },
+  counts: { waiting: 1, success: 1, fail: 0, timeout: 0, expired: 0 },
+};
+export const batchItem: Item = {
+  ...{ taskNo: 5, pos: 0, target: device.id, deviceNo: 11, deviceId: device.id, state: "Fail", tries: 0 },
+  ...{ commandNo: 1, commandId: "c1" as CommandId, wanted: undefined, endedAt: AT },
+  result: { status: "FAILED", detail: { result: 1 } },
+  error: { code: "COMMAND_FAILED", details: { errcode: 1 } },
 };
 
 export const codec: StoredCodec = {
@@ -482,6 +496,54 @@ function fakePorts(record: (...call: Call) => void): ManagementPorts {
       async cancel(_deviceNo, id) {
         record("cancel", known(id, diagnosisTask, "DIAGNOSIS_TASK_NOT_FOUND").id);
         return { ...diagnosisTask, state: "Fail", reason: "cancelled" };
+      },
+    },
+    batch: {
+      async createCommands(...args) {
+        record("createCommands", ...args);
+        return batchTask;
+      },
+      async createConfiguration(...args) {
+        record("createConfiguration", ...args);
+        return { ...batchTask, kind: "configuration" };
+      },
+      async createDeletion(...args) {
+        record("createDeletion", ...args);
+        return { ...batchTask, kind: "deletion" };
+      },
+      async createRegistrations(appId, input, csv) {
+        const chunks: Uint8Array[] = [];
+        for await (const chunk of csv) chunks.push(chunk);
+        record("createRegistrations", appId, input, Buffer.concat(chunks).toString());
+        return { ...batchTask, kind: "registration" };
+      },
+      get: (_appNo, _kind, id) => known(id, batchTask, "BATCH_TASK_NOT_FOUND"),
+      getById: (id) => known(id, batchTask, "BATCH_TASK_NOT_FOUND"),
+      spec: () => ({
+        kind: "deletion",
+        targets: { type: "DeviceList", deviceIds: [device.id] },
+        groupNos: [],
+        cascade: true,
+      }),
+      list(...args) {
+        record("list", ...args);
+        return page(batchTask);
+      },
+      items(task, ...args) {
+        record("items", task.id, ...args);
+        return page(batchItem);
+      },
+      *resultFile(task) {
+        record("resultFile", task.id);
+        yield "nodeId\r\n";
+        yield "n1\r\n";
+      },
+      async stop(id) {
+        record("stop", known(id, batchTask, "BATCH_TASK_NOT_FOUND").id);
+        return { ...batchTask, phase: "closing", ending: "Stopped" };
+      },
+      async delete(id) {
+        record("delete", known(id, batchTask, "BATCH_TASK_NOT_FOUND").id);
       },
     },
     pushLog: {

@@ -1,6 +1,7 @@
 import { mock } from "bun:test";
 import type { AccessTokens, ApplicationService } from "../../../capabilities/applications/application";
 import type { ApplicationGrants } from "../../../capabilities/applications/application-grants";
+import type { BatchService, Item, SpecOf, Task, TaskId } from "../../../capabilities/batch/task";
 import type { CancelTask } from "../../../capabilities/commands/cancel-task";
 import type { Command, CommandId, CommandService } from "../../../capabilities/commands/command";
 import type { DeviceId } from "../../../capabilities/devices/device";
@@ -68,6 +69,22 @@ export const subscription: Subscription = {
   callbackUrl: "http://h:9/x",
   channel: "HTTP",
   createdAt: CREATED_AT,
+};
+export const batchTask: Task = {
+  ...{ no: 5, id: "b1" as TaskId, appNo: application.no, appId: application.id, kind: "command", name: "all meters" },
+  ...{ operator: application.name, origin: "Northbound", tags: [{ tagName: "site", tagValue: "north" }] },
+  ...{ phase: "running", ending: undefined, timeoutS: 600, startAt: CREATED_AT, deadline: CREATED_AT + 600_000 },
+  ...{ createdAt: CREATED_AT, endedAt: undefined, total: 7 },
+  counts: { waiting: 1, success: 2, fail: 1, timeout: 2, expired: 1 },
+};
+export const batchSpec: SpecOf<"command"> = {
+  ...{ kind: "command", targets: { type: "Broadcast" }, groupNos: [] },
+  ...{ serviceId: "Battery", method: "SET", paras: { mode: "ECO" } },
+};
+export const batchItem: Item = {
+  ...{ taskNo: 5, pos: 0, target: device.id, deviceNo: device.no, deviceId: device.id, state: "WaitResult", tries: 0 },
+  ...{ commandNo: 1, commandId: "c1" as CommandId, wanted: undefined, result: undefined, error: undefined },
+  endedAt: undefined,
 };
 export const loraGateway: LoraGateway = {
   deviceId: "p8_roof" as DeviceId,
@@ -204,6 +221,15 @@ function ports() {
       createCancelTask: mock<CommandService["createCancelTask"]>(async () => cancelTask),
       queryCancelTasks: mock<CommandService["queryCancelTasks"]>(() => ({ items: [cancelTask], totalCommands: 5 })),
     },
+    batch: {
+      createCommands: mock<BatchService["createCommands"]>(async () => batchTask),
+      get: mock<BatchService["get"]>((appNo, kind, id) => {
+        if (appNo === application.no && kind === "command" && id === batchTask.id) return batchTask;
+        throw new DomainError("BATCH_TASK_NOT_FOUND", { taskId: id });
+      }),
+      spec: mock<BatchService["spec"]>(() => batchSpec),
+      items: mock<BatchService["items"]>(() => ({ items: [batchItem], total: 41 })),
+    },
     history: {
       page: mock<History["page"]>(async () => ({
         items: [{ deviceNo: device.no, serviceId: "Battery", timestampMs: CREATED_AT, data: { level: 7 } }],
@@ -243,7 +269,7 @@ export function harness(settings: Partial<OceanConnectSettings> = {}) {
     caller: undefined,
     reportFault: (error) => faults.push(error),
   };
-  const { devices, groups, subscriptions, commands, desired, lora } = fakes;
+  const { devices, groups, subscriptions, commands, desired, lora, batch } = fakes;
   const app = oceanConnect({
     ...fakes,
     devices: devices as unknown as DeviceService, // what the dialect calls is there; the rest would throw
@@ -295,6 +321,7 @@ export function harness(settings: Partial<OceanConnectSettings> = {}) {
         desired.want,
         commands.cancel,
         commands.createCancelTask,
+        batch.createCommands,
         lora.registerGateway,
         lora.registerNode,
         lora.delete,

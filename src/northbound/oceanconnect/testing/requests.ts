@@ -95,6 +95,18 @@ export const REQUESTS: Record<Exclude<Section, "1.4.1" | "1.4.2" | "none">, Samp
     body: { deviceId: "p1_node-1" },
   },
   "1.9.6": { method: "GET", path: "/iocm/app/cmd/v1.4.0/deviceCommandCancelTasks" },
+  "1.10.1": {
+    method: "POST",
+    path: "/iocm/app/batchtask/v1.1.0/tasks",
+    body: {
+      taskName: "all meters",
+      taskType: "DeviceCmd",
+      timeout: 10,
+      param: { type: "Broadcast", command: { serviceId: "Battery", method: "SET", paras: { mode: "ECO" } } },
+    },
+  },
+  "1.10.2": { method: "GET", path: "/iocm/app/batchtask/v1.1.0/tasks/b1" },
+  "1.10.3": { method: "GET", path: "/iocm/app/batchtask/v1.1.0/taskDetails?taskId=b1" },
   "1.9.7": {
     method: "POST",
     path: "/iocm/app/signaltrans/v1.1.0/devices/p1_node-1/services/Battery/sendCommand",
