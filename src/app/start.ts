@@ -168,7 +168,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   notifyOfCommands(commandEvents, push.notify);
   notifyOfShadow(shadowEvents, push.notify);
   push.subscriptionEvents.on("subscriptionDeleted", ({ subscription, hostPort, lastOfHost }) => {
-    if (lastOfHost) pushCertificates.unbind(subscription.ownerAppNo, hostPort);
+    if (lastOfHost && hostPort !== undefined) pushCertificates.unbind(subscription.ownerAppNo, hostPort);
   });
 
   const recents = await openRecentBlocks(telemetryReads, writer);

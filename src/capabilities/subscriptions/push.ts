@@ -87,6 +87,7 @@ export async function openPush(parts: Parts): Promise<Push> {
     repository: subscriptionRepository(registry),
     index,
     ensureTarget: targets.ensure,
+    appIdOf: (no) => application(no)?.id,
     transactor,
     events: bus,
     clock,

@@ -11,8 +11,8 @@ export function subscriptionIndex() {
   const uses = new Map<number, number>(); // subscriptions per target
 
   return {
-    add({ no, appNo, notifyType, channel, targetNo }: StoredSubscription): void {
-      if (channel !== "HTTP" || active.has(no)) return;
+    add({ no, appNo, notifyType, targetNo }: StoredSubscription): void {
+      if (active.has(no)) return;
       active.add(no);
       uses.set(targetNo, (uses.get(targetNo) ?? 0) + 1);
       const types = byApplication.get(appNo) ?? new Map<NotifyType, readonly Recipient[]>();

@@ -46,7 +46,10 @@ export function subscriptionRepository(db: Database) {
     "SELECT * FROM subscription WHERE app_no = $no OR owner_app_no = $no",
   );
   const selectAddresses = db.query<{ callback_url: string }, [number]>(
-    "SELECT DISTINCT callback_url FROM subscription WHERE owner_app_no = ?",
+    "SELECT DISTINCT callback_url FROM subscription WHERE owner_app_no = ? AND channel = 'HTTP'",
+  );
+  const move = db.query<null, [string, number, number]>(
+    "UPDATE subscription SET callback_url = ?, target_no = ? WHERE no = ?",
   );
   const remove = db.query<null, [number]>("DELETE FROM subscription WHERE no = ?");
 
@@ -87,6 +90,8 @@ export function subscriptionRepository(db: Database) {
     count: (appNo: number, filter: SubscriptionFilter) => countMatching.get(toFilter(appNo, filter))?.total ?? 0,
     /** Its own, and those of others whose address belongs to it. */
     involving: (appNo: number) => selectInvolved.all({ no: appNo }).map(toSubscription),
+    move: (no: number, callbackUrl: string, targetNo: number) => void move.run(callbackUrl, targetNo, no),
+    /** Callback URLs. */
     addressesOf: (ownerAppNo: number) => selectAddresses.all(ownerAppNo).map((row) => row.callback_url),
     remove(no: number): void {
       remove.run(no);

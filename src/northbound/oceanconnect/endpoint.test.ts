@@ -14,7 +14,7 @@ const oneOf =
 const COMMANDS = ["1.9.1", "1.9.2", "1.9.3", "1.9.5", "1.9.6"] as const;
 const atCommands = (status: number, code: string) =>
   Object.fromEntries(COMMANDS.map((section) => [section, [status, code] as Row]));
-const KEY_MISSING = oneOf<Row>(atCommands(500, "100220"), [401, "100025"]);
+const KEY_MISSING = oneOf<Row>({ ...atCommands(500, "100220"), "1.7.2": [500, "100229"] }, [401, "100025"]);
 const APP_UNKNOWN = oneOf<Row>(
   {
     "1.5.1": [500, "100203"],
@@ -57,6 +57,7 @@ const BAD_INPUT = oneOf<Row>(
     "1.6.1": [400, "100405"],
     "1.6.2": [400, "100216"],
     "1.6.3": [400, "100216"],
+    "1.7.2": [400, "100228"],
   },
   [400, "100022"],
 );
@@ -67,10 +68,11 @@ const UNREADABLE = oneOf<Row>(
     "1.5.2": [400, "100007"],
     "1.5.3": [400, "100007"],
     "1.5.4": [400, "50400"],
+    "1.7.2": [400, "100228"],
   },
   [400, "100022"],
 );
-const FAULT = oneOf<Row>(atCommands(500, "100001"), [500, "50252"]);
+const FAULT = oneOf<Row>({ ...atCommands(500, "100001"), "1.7.2": [500, "100244"] }, [500, "50252"]);
 
 const send = (
   h: ReturnType<typeof harness>,
@@ -86,7 +88,7 @@ describe.each(CALL_SECTIONS)("%s", (section) => {
     const h = harness();
     const answer = await send(h, sample);
     expect(h.faults).toEqual([]);
-    if (answer.status === 204) expect(answer.text).toBe("");
+    if (answer.status === 204 || section === "1.7.2") expect(answer.text).toBe("");
     else expect(answer.type).toBe("application/json; charset=UTF-8");
     expect(answer.json?.error_code).toBeUndefined();
     expect(h.env.caller).toBe("app-1");

@@ -21,7 +21,7 @@ export type Call<Q, B> = {
   readonly body: B;
   readonly param: (name: string) => string;
 };
-/** What a handler gives back; `undefined` is 204 without a body. */
+/** What a handler gives back; `undefined` is 204 without a body, `json` undefined is the status without one. */
 export type Answer = { readonly status: 200 | 201 | 202; readonly json: unknown } | undefined;
 
 /** What was being looked at when it failed: who calls, its own resources, or those of an application it named. */
@@ -127,5 +127,8 @@ function keyOf(error: unknown, about: About): ErrorKey {
   return error.code;
 }
 
-const draw = (c: Ctx, answer: Answer): Response =>
-  answer === undefined ? c.body(null, 204) : c.body(JSON.stringify(answer.json), answer.status, JSON_HEADERS);
+function draw(c: Ctx, answer: Answer): Response {
+  if (answer === undefined) return c.body(null, 204);
+  if (answer.json === undefined) return c.body(null, answer.status);
+  return c.body(JSON.stringify(answer.json), answer.status, JSON_HEADERS);
+}
