@@ -22,7 +22,8 @@ import { pushWorker, refusalOf } from "./push-worker";
 import { type Notify, notifyOfEvents, type RegistryEvents, registryNotifier } from "./registry-notifier";
 import { reportNotifier } from "./report-notifier";
 import { settlement } from "./settlement";
-import type { SubscriptionEvents, SubscriptionService } from "./subscription";
+import type { SubscriberLink } from "./subscriber-link";
+import type { Channel, SubscriptionEvents, SubscriptionService } from "./subscription";
 import { subscriptionIndex } from "./subscription-index";
 import { subscriptionRepository } from "./subscription-repository";
 import { subscriptionService } from "./subscription-service";
@@ -56,6 +57,8 @@ export type Push = {
   readonly notifier: ReportNotifier;
   readonly notify: Notify;
   readonly log: PushLog;
+  /** Applications that take their notifications by MQTT; `keepMs`: how long a message waits for one that is away. */
+  joinSubscribers(link: SubscriberLink, limits: { readonly keepMs: number }): void;
   /** Starts sending; everything above works (and is kept for later) before. `stop` before the writer is closed. */
   start(): Worker;
 };
@@ -69,7 +72,8 @@ export async function openPush(parts: Parts): Promise<Push> {
     registry: outboxReader(registry, "registry"),
     telemetry: outboxReader(telemetryReads, "telemetry"),
   };
-  const sequence = messageIds(steadyNow, Math.max(outboxes.registry.lastId(), lastTelemetryId(telemetryReads)));
+  const lastIdBefore = Math.max(outboxes.registry.lastId(), lastTelemetryId(telemetryReads));
+  const sequence = messageIds(steadyNow, lastIdBefore);
 
   let bodyBytes = 0;
   const memory = {
@@ -79,7 +83,7 @@ export async function openPush(parts: Parts): Promise<Push> {
     },
   };
   const repository = targetRepository(registry);
-  const newQueue = () => targetQueue({ ...settings, memory });
+  const newQueue = (channel: Channel) => targetQueue({ ...settings, memory, isStream: channel === "MQTTS" });
   const targets = targetTable({ repository, transactor, log, steadyNow, newQueue });
   const index = subscriptionIndex();
   const bus = eventBus<SubscriptionEvents>();
@@ -110,6 +114,7 @@ export async function openPush(parts: Parts): Promise<Push> {
     client,
     isSubscribed: index.isActive,
     ids: sequence,
+    lastIdBefore,
     clock,
     steadyNow,
     settings,
@@ -174,7 +179,7 @@ export async function openPush(parts: Parts): Promise<Push> {
   metrics.gauge("islet_push_targets", "Callback addresses by state.", () =>
     (["valid", "invalid"] as const).map((state) => ({
       labels: { state },
-      value: targets.all().filter(({ health }) => health.state === state).length,
+      value: targets.all().filter(({ channel, health }) => channel === "HTTP" && health.state === state).length,
     })),
   );
 
@@ -189,8 +194,10 @@ export async function openPush(parts: Parts): Promise<Push> {
       targets,
       ids: sequence,
       steadyNow,
+      stateOf: worker.stateOf,
       committed: worker.accept,
     }),
+    joinSubscribers: worker.joinSubscribers,
     start() {
       const purging = purge.start();
       worker.start();
