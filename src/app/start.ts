@@ -192,9 +192,16 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const mqtt = createMqttListener({
     ...{ devices, deviceEvents, ingest, commands, trace: traces, registry, telemetry: telemetryReads, transactor },
     ...{ clock, log, metrics, codecs: codecs.codecs, settings: settings.mqtt },
+    ...(config["mqtt.applications"] !== "off" && {
+      applications: {
+        ...{ checkSecret: tokens.checkSecret, events: applicationEvents },
+        allowsPlain: config["mqtt.applications"] === "any",
+      },
+    }),
     mqtt: listenAddress(config["mqtt.listen"]),
     mqtts: mqttsAddress && { ...mqttsAddress, cert: tls.cert, key: tls.key },
   });
+  push.joinSubscribers(mqtt.subscriberLink, { keepMs: settings.mqtt.sessionExpiryMs });
   links.push(mqtt.deviceLink); // before `recover`, which asks the links what they still hold
   const lwm2m = createLwM2mServer({
     ...{ devices, deviceEvents, contacts: contactEvents, ingest, codecs: codecs.codecs, commands, trace: traces },

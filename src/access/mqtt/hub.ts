@@ -4,10 +4,12 @@ import type { Ingest } from "../../capabilities/telemetry/report";
 import type { Clock } from "../../platform/clock";
 import type { Log } from "../../platform/log";
 import type { MqttFault, PublishView } from "../../wire/mqtt";
+import type { ApplicationSessions } from "./applications/sessions";
+import type { SubscriberGroups } from "./applications/subscribers";
 import type { Connection, ConnectionHost } from "./connection";
 import type { MqttCounters } from "./counters";
 import type { Deadlines } from "./deadlines";
-import type { MqttCommands, MqttDevices } from "./ports";
+import type { MqttApplications, MqttCommands, MqttDevices } from "./ports";
 import type { MqttSessions } from "./sessions";
 import type { LoginThrottle } from "./throttles";
 
@@ -34,6 +36,11 @@ export type Hub = ConnectionHost & {
   readonly ingest: Ingest;
   readonly commands: MqttCommands;
   readonly codecs: Codecs;
+  /** Undefined: applications cannot log in. */
+  readonly applications: MqttApplications | undefined;
+  /** Connections of applications, from their accepted login on. */
+  readonly subscribers: SubscriberGroups;
+  readonly applicationSessions: ApplicationSessions;
   readonly trace: TraceSink;
   readonly counters: MqttCounters;
   readonly sessions: MqttSessions;
