@@ -19,8 +19,8 @@ COPY --from=build /src/dist/islet /usr/local/bin/islet
 USER islet
 ENV ISLET_DATA=/data
 VOLUME /data
-# REST and console, the same over TLS, MQTT, MQTT over TLS
-EXPOSE 8080 8743 1883 8883
+# REST and console, the same over TLS, MQTT, MQTT over TLS, CoAP, CoAP in DTLS
+EXPOSE 8080 8743 1883 8883 5683/udp 5684/udp
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 CMD ["islet", "health"]
 ENTRYPOINT ["islet"]

@@ -12,6 +12,8 @@ import registryDtlsSessions from "./registry/0010-dtls-sessions.sql" with { type
 import registryShadowDesired from "./registry/0011-shadow-desired.sql" with { type: "text" };
 import registryDiagnosis from "./registry/0012-diagnosis.sql" with { type: "text" };
 import registryResourceObservations from "./registry/0013-resource-observations.sql" with { type: "text" };
+import registryGroups from "./registry/0014-groups.sql" with { type: "text" };
+import registryApplicationGrants from "./registry/0015-application-grants.sql" with { type: "text" };
 import registryMqttApplicationSessions from "./registry/0017-mqtt-application-sessions.sql" with { type: "text" };
 import telemetryTelemetry from "./telemetry/0001-telemetry.sql" with { type: "text" };
 import telemetryOutbox from "./telemetry/0002-outbox.sql" with { type: "text" };
@@ -35,6 +37,8 @@ export const REGISTRY_MIGRATIONS: readonly Migration[] = [
   { name: "0011-shadow-desired", sql: registryShadowDesired },
   { name: "0012-diagnosis", sql: registryDiagnosis },
   { name: "0013-resource-observations", sql: registryResourceObservations },
+  { name: "0014-groups", sql: registryGroups },
+  { name: "0015-application-grants", sql: registryApplicationGrants },
   { name: "0017-mqtt-application-sessions", sql: registryMqttApplicationSessions },
 ];
 export const TELEMETRY_MIGRATIONS: readonly Migration[] = [

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { GROUPS, type Settings } from "./settings";
+import { GROUP_TITLES, GROUPS, type Settings } from "./settings";
 
 /** One key: its default, its check and what it means. The path of the key is its name everywhere. */
 type Key<T> = { readonly fallback: T; readonly about: string; readonly check: z.ZodType<T> };
@@ -172,9 +172,18 @@ export function printConfig(): string {
     "# Configuration of Islet. Every key can also be set by environment (the name in brackets)",
     "# or on the command line (--mqtt.listen 127.0.0.1:1883). Command line over environment over this file.",
   ];
+  let headline: string | undefined;
   for (const [path, { fallback, about }] of Object.entries(KEYS)) {
+    const title = Object.hasOwn(GROUP_KEYS, path) ? titleOf(path) : undefined;
+    if (title !== headline) lines.push("", "", `# ${title}`);
+    headline = title;
     lines.push("", `# ${about} [${environmentName(path)}]`);
     lines.push(fallback === undefined ? `# ${path} = ""` : `${path} = ${JSON.stringify(fallback)}`);
   }
   return `${lines.join("\n")}\n`;
 }
+
+const titleOf = (path: string): string => {
+  const group = path.slice(0, path.indexOf(".")) as keyof typeof GROUPS;
+  return `---- ${group}: ${GROUP_TITLES[group]} ----`;
+};

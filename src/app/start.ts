@@ -1,7 +1,3 @@
-import { randomBytes } from "node:crypto";
-import { DELETE_DTLS_WINDOW_OF_DEVICE } from "../access/dtls";
-import { createLwM2mServer } from "../access/lwm2m";
-import { createMqttListener } from "../access/mqtt";
 import type { ApplicationEvents } from "../capabilities/applications/application";
 import { openApplications } from "../capabilities/applications/open-applications";
 import { openCodecs } from "../capabilities/codecs/open-codecs";
@@ -9,15 +5,13 @@ import type { CommandEvents } from "../capabilities/commands/command";
 import { createCommandService } from "../capabilities/commands/command-service";
 import { startCommandUpkeep } from "../capabilities/commands/command-upkeep";
 import type { ContactEvents, DeviceEvents } from "../capabilities/devices/device";
-import type { DeviceLink, SleepingDeviceLink } from "../capabilities/devices/device-link";
 import { openDevices } from "../capabilities/devices/open-devices";
 import { createDiagnosis } from "../capabilities/diagnosis/diagnosis-service";
 import { startDiagnosisUpkeep } from "../capabilities/diagnosis/diagnosis-upkeep";
+import { groupService } from "../capabilities/groups/group-service";
 import type { ProductEvents } from "../capabilities/products/product";
 import { productService } from "../capabilities/products/product-service";
 import { openResources } from "../capabilities/resources/open-resources";
-import type { ResourceLink } from "../capabilities/resources/resource-link";
-import { DELETE_RESOURCE_VALUES_OF_DEVICE } from "../capabilities/resources/value-repository";
 import type { ShadowEvents } from "../capabilities/shadow/desired";
 import { createDesiredShadow } from "../capabilities/shadow/desired-shadow";
 import { reportedShadow } from "../capabilities/shadow/reported-shadow";
@@ -30,29 +24,26 @@ import { createHistory } from "../capabilities/telemetry/history";
 import { createIngest } from "../capabilities/telemetry/ingest";
 import { lastSeen } from "../capabilities/telemetry/last-seen";
 import { startMovingRecents } from "../capabilities/telemetry/move-recent";
-import { startPurge } from "../capabilities/telemetry/purge";
-import { deletedDevicesPurge } from "../capabilities/telemetry/purge-devices";
-import { historyPurge } from "../capabilities/telemetry/purge-history";
 import { openRecentBlocks } from "../capabilities/telemetry/recent-blocks";
 import { createTraces } from "../capabilities/trace/trace";
-import { tracePurge } from "../capabilities/trace/trace-purge";
-import { DELETE_TRACES_OF_DEVICE } from "../capabilities/trace/trace-repository";
 import { managementApi } from "../northbound/management";
 import { notificationRenderer, oceanConnect } from "../northbound/oceanconnect";
 import { loadServerTls } from "../platform/certificates";
 import type { Clock } from "../platform/clock";
 import { eventBus } from "../platform/events";
 import { randomIds } from "../platform/ids";
-import { type ListenAddress, parseListenAddress, renderListenAddress } from "../platform/listen-address";
+import { type ListenAddress, renderListenAddress } from "../platform/listen-address";
 import type { Log } from "../platform/log";
 import { createMetrics } from "../platform/metrics";
 import { openSecrets } from "../platform/secrets";
 import type { Worker } from "../platform/worker";
 import type { Config } from "./config";
 import { dataPaths } from "./data-folder";
+import { deviceWays, openDeviceAccess } from "./device-access";
 import { listenHttp } from "./listen-http";
 import { openStorage } from "./open-storage";
 import { watchRuntime } from "./runtime-metrics";
+import { startTelemetryPurge } from "./telemetry-purge";
 
 type Options = {
   readonly config: Config;
@@ -101,35 +92,24 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const contactEvents = eventBus<ContactEvents>();
   const commandEvents = eventBus<CommandEvents>();
   const shadowEvents = eventBus<ShadowEvents>();
-  const links: DeviceLink[] = [];
-  const disconnects: DeviceLink["disconnect"][] = [];
-  const sleepingLinks: SleepingDeviceLink[] = [];
-  const resourceLinks: ResourceLink[] = [];
+  const ways = deviceWays();
+  const { links, sleepingLinks, resourceLinks } = ways;
 
-  const { applications, tokens, operators, pushCertificates, signingSecrets } = openApplications({
+  const { applications, grants, tokens, operators, pushCertificates, signingSecrets } = openApplications({
     ...{ db: registry, transactor, events: applicationEvents, secrets, clock },
     settings: { tokens: settings.api, calls: settings.api, sessions: settings.api, attempts: settings.attempts },
   });
   const products = productService({
-    db: registry,
-    transactor,
-    applications,
-    events: productEvents,
-    ids,
-    clock,
-    settings: {
-      zip: settings.products,
-      topics: settings.products,
-    },
+    ...{ db: registry, transactor, applications, events: productEvents, ids, clock },
+    settings: { zip: settings.products, topics: settings.products },
   });
-  const { devices, hasDevices, startExpiry, startSilenceSweep } = openDevices({
+  const { devices, tags, hasDevices, startExpiry, startSilenceSweep } = openDevices({
     ...{ db: registry, transactor, applications, products, events: deviceEvents, applicationEvents, productEvents },
     ...{ sealer: secrets.sealer, ids, clock, log, settings: settings.devices },
-    disconnect: (deviceNo, reason) => {
-      for (const disconnect of disconnects) disconnect(deviceNo, reason);
-    },
+    disconnect: ways.disconnect,
   });
   applications.refuseDeletionWhile(hasDevices);
+  const groups = groupService({ db: registry, transactor, ids, clock, settings: settings.groups });
 
   const traces = createTraces({ writer, reads: telemetryReads, clock, log, metrics, settings: settings.trace });
   opened.defer(() => traces.stop());
@@ -163,6 +143,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
       ...{ findTrust: pushCertificates.find, findSigningSecret: signingSecrets.find },
     }),
     application: applications.byNo,
+    grants,
     events: { applications: applicationEvents, products: productEvents, devices: deviceEvents },
   });
   notifyOfCommands(commandEvents, push.notify);
@@ -188,35 +169,16 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
 
   // The way to the devices
   const tls = await loadServerTls({ folder: paths.tls, clock, log, ...tlsSources(config) });
-  const mqttsAddress = listenAddress(config["mqtts.listen"]);
-  const mqtt = createMqttListener({
-    ...{ devices, deviceEvents, ingest, commands, trace: traces, registry, telemetry: telemetryReads, transactor },
-    ...{ clock, log, metrics, codecs: codecs.codecs, settings: settings.mqtt },
-    ...(config["mqtt.applications"] !== "off" && {
-      applications: {
-        ...{ checkSecret: tokens.checkSecret, events: applicationEvents },
-        allowsPlain: config["mqtt.applications"] === "any",
-      },
-    }),
-    mqtt: listenAddress(config["mqtt.listen"]),
-    mqtts: mqttsAddress && { ...mqttsAddress, cert: tls.cert, key: tls.key },
+  const access = openDeviceAccess({
+    ...{ config, tls, ways, devices, deviceEvents, ingest, commands, codecs: codecs.codecs, trace: traces },
+    ...{ contacts: contactEvents, resources: { ...resources.sink, wantedObservations: resources.wantedObservations } },
+    ...{ registry, telemetry: telemetryReads, transactor, sealer: secrets.sealer, clock, log, metrics },
+    applications: { checkSecret: tokens.checkSecret, events: applicationEvents },
   });
-  push.joinSubscribers(mqtt.subscriberLink, { keepMs: settings.mqtt.sessionExpiryMs });
-  links.push(mqtt.deviceLink); // before `recover`, which asks the links what they still hold
-  const lwm2m = createLwM2mServer({
-    ...{ devices, deviceEvents, contacts: contactEvents, ingest, codecs: codecs.codecs, commands, trace: traces },
-    resources: { ...resources.sink, wantedObservations: resources.wantedObservations },
-    ...{ registry, telemetry: telemetryReads, transactor, sealer: secrets.sealer, clock, log, metrics, randomBytes },
-    coap: listenAddress(config["coap.listen"]),
-    coaps: listenAddress(config["coaps.listen"]),
-    settings: { datagram: settings.coap, coap: settings.coap, dtls: settings.dtls, lwm2m: settings.lwm2m },
-  });
-  sleepingLinks.push(lwm2m.sleepingLink);
-  resourceLinks.push(lwm2m.resourceLink);
-  disconnects.push(mqtt.deviceLink.disconnect, lwm2m.disconnect);
+  push.joinSubscribers(access.subscriberLink, { keepMs: settings.mqtt.sessionExpiryMs });
 
   // Work in the background
-  await commands.recover();
+  await commands.recover(); // asks the links what they still hold
   devices.recover();
   watch(push.start());
   watch(startExpiry());
@@ -225,30 +187,18 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   watch(startCommandUpkeep({ commands, clock, log, settings: settings.commands }));
   watch(startDiagnosisUpkeep({ diagnosis, clock, log, settings: settings.diagnosis }));
   watch(startMovingRecents({ recents, writer, clock, log, metrics, settings: settings.history }));
-  watch(
-    startPurge({
-      ...{ writer, clock, log, metrics, settings: settings.history },
-      tasks: [
-        historyPurge({ reads: telemetryReads, clock, overrides: devices, recents, settings: settings.history }),
-        deletedDevicesPurge({
-          ...{ reads: telemetryReads, devices, recents },
-          alsoDelete: [DELETE_TRACES_OF_DEVICE, DELETE_RESOURCE_VALUES_OF_DEVICE, DELETE_DTLS_WINDOW_OF_DEVICE],
-        }),
-        tracePurge({ reads: telemetryReads, clock, settings: settings.trace }),
-      ],
-    }),
-  );
+  watch(startTelemetryPurge({ writer, reads: telemetryReads, devices, recents, clock, log, metrics, settings }));
 
   // Doors
   const { generatedPassword } = await operators.ensureAdmin(config["admin.password"]);
-  const doors = [mqtt.stop, lwm2m.stop, resources.stop]; // requests that wait for devices must not hold up the end
+  const doors = [...access.stops, resources.stop]; // requests that wait for devices must not hold up the end
   opened.defer(async () => void (await Promise.all(doors.map((stop) => stop())))); // at once: each has its grace time
-  const device = { ...(await mqtt.listen()), ...(await lwm2m.listen()) };
+  const device = await access.listen();
   await commands.resume();
   const http = listenHttp({
     ...{ config, clock, ids, log, metrics, tls, storage },
     vendor: oceanConnect({
-      ...{ tokens, applications, products, devices, commands, history, shadow },
+      ...{ tokens, applications, grants, products, devices, groups, commands, history, shadow },
       desired: desiredShadow.desired,
       subscriptions: push.subscriptions,
       settings: {
@@ -257,26 +207,28 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
       },
     }),
     management: managementApi({
-      ...{ sessions: operators, applications, signingSecrets, products, devices, history, shadow, commands, traces },
       ...{
-        desired: desiredShadow.desired,
-        codecs: codecs.service,
-        lastSeen: seen,
-        pushLog: push.log,
-        pushCertificates,
-        subscriptions: push.subscriptions,
+        sessions: operators,
+        applications,
+        grants,
+        signingSecrets,
+        products,
+        devices,
+        history,
+        shadow,
+        commands,
+        traces,
       },
-      ...{ resources, diagnosis },
+      ...{ desired: desiredShadow.desired, codecs: codecs.service, lastSeen: seen, pushCertificates },
+      ...{ subscriptions: push.subscriptions, pushLog: push.log },
+      ...{ resources, diagnosis, groups, tags },
     }),
   });
   doors.push(http.stop);
 
   const running = opened.move();
   return {
-    addresses: {
-      ...http.addresses,
-      ...rendered(device),
-    },
+    addresses: { ...http.addresses, ...rendered(device) },
     madeAdminPassword: generatedPassword,
     failed: failed.promise,
     stop: () => running.disposeAsync(),
@@ -287,8 +239,6 @@ const rendered = (addresses: Readonly<Record<string, ListenAddress | undefined>>
   Object.fromEntries(
     Object.entries(addresses).flatMap(([name, address]) => (address ? [[name, renderListenAddress(address)]] : [])),
   );
-
-const listenAddress = (text: string) => (text === "off" ? undefined : parseListenAddress(text));
 
 function tlsSources(config: Config) {
   const { "tls.cert_file": certFile, "tls.key_file": keyFile, "tls.ca_file": caFile } = config;

@@ -331,6 +331,25 @@ describe("quirks of TUP (nb-iot.md 2.2)", () => {
     expect(platform.log.filter((line) => line.startsWith("register")).length).toBe(2);
   });
 
+  test("a second observation unbinds also while the answer to the registration is under way", async () => {
+    let isLosing = true;
+    const network: Network = {
+      open: (local, receive) =>
+        platform.network.open(local, (datagram) => {
+          const isAck = ((datagram[0] ?? 0) & 0x30) === 0x20;
+          if (!isLosing || !isAck) receive(datagram);
+        }),
+    };
+    const device = start({ style: "tup" }, { network });
+    const registering = device.register();
+    await clock.advance(100);
+    await settled(platform.request(EP, CODES.get, "t/d", { options: [option("observe", 0)] }));
+    isLosing = false; // the registration is repeated, and answered
+    expect(await settled(registering)).toBe(false);
+    expect(events.slice(1)).toEqual(["not registered: unbound"]); // behind the device of every test here
+    expect(await settled(device.report(REPORT))).toBe("accepted");
+  });
+
   test("it has no objects", async () => {
     expect(codeOf(await settled(platform.request(EP, CODES.get, "3/0/3")))).toBe("4.04");
   });

@@ -239,6 +239,7 @@ export function startLwm2mDevice(parts: Parts) {
     const isObserved = await waiting.promise;
     cancel();
     if (!isObserved) return failed("not observed");
+    if (!uplinkToken) return failed("unbound"); // by a second observation, before this answer came
     location = segments.map(({ value }) => Buffer.from(value).toString());
     planUpdate();
     on.registered();

@@ -9,7 +9,7 @@ test("the ready line names the real addresses, and each of them answers", async 
   using folder = temporaryFolder();
   await using islet = await startIslet({ data: folder.path });
   expect(islet.ready.event).toBe("ready");
-  for (const name of ["http", "https", "mqtt", "mqtts"] as const)
+  for (const name of ["http", "https", "mqtt", "mqtts", "coap", "coaps"] as const)
     expect(islet.ready[name]).toMatch(/^127\.0\.0\.1:\d+$/);
   const get = (path: string) => fetch(`http://${islet.ready.http}${path}`);
 
@@ -41,9 +41,9 @@ test("a listener that is off is not in the ready line", async () => {
   using folder = temporaryFolder();
   await using islet = await startIslet({
     data: folder.path,
-    settings: { "mqtt.listen": "off", "https.listen": "off" },
+    settings: { "mqtt.listen": "off", "https.listen": "off", "coap.listen": "off" },
   });
-  expect(Object.keys(islet.ready).sort()).toEqual(["event", "http", "mqtts"]);
+  expect(Object.keys(islet.ready).sort()).toEqual(["coaps", "event", "http", "mqtts"]);
 });
 
 test("a second process on the same data folder is refused", async () => {
@@ -77,6 +77,8 @@ const WRONG: [words: string[], says: string][] = [
   [["backup"], "FILE is missing"],
   [["sim"], "usage"],
   [["sim", "lwm2m"], "give one of --device-list, --api and --devices"],
+  [["sim", "lwm2m", "--seconds"], "usage: islet sim lwm2m"],
+  [["dance", "--help"], "unknown command dance"],
   [["sim", "zigbee"], "zigbee is not one of: mqtt, lwm2m"],
   [["check-config", "--config", "/nowhere/islet.toml"], "/nowhere/islet.toml"],
 ];
@@ -84,6 +86,21 @@ test.each(WRONG)("islet %p ends with usage and exit code 2", async (words, says)
   const { code, out, err } = await runIslet(words);
   expect({ code, out }).toEqual({ code: 2, out: "" });
   expect(err).toContain(says);
+});
+
+const HELP: [words: string[], says: string, not: string][] = [
+  [["--help"], "islet sim mqtt|lwm2m", "--queue-mode"],
+  [["serve", "--help"], "usage: islet serve [--data DIR]", "islet backup"],
+  [["help", "backup"], "usage: islet backup FILE", "islet serve"],
+  [["sim", "--help"], "--coaps HOST:PORT", "islet serve"],
+  [["sim", "lwm2m", "--help"], "--queue-mode", "--broker"],
+  [["sim", "mqtt", "-h"], "--broker", "--queue-mode"],
+];
+test.each(HELP)("islet %p tells what it was asked for, and nothing else", async (words, says, not) => {
+  const { code, out, err } = await runIslet(words);
+  expect({ code, err }).toEqual({ code: 0, err: "" });
+  expect(out).toContain(says);
+  expect(out).not.toContain(not);
 });
 
 test("print-config gives a file that check-config accepts", async () => {

@@ -141,6 +141,50 @@ test("what an application missed comes when it is back, before what is new, each
   await Promise.all([device.endAsync(), after.client.endAsync()]);
 });
 
+test("an authorised application hears of another's devices on its own topic, until the right is revoked", async () => {
+  using folder = temporaryFolder();
+  await using islet = await startIslet({ data: folder.path });
+  const owner = await setUp(islet);
+  const guest = await setUp(islet, "guest");
+  const body = { notifyType: "deviceDataChanged", channel: "MQTTS", appId: owner.appId };
+  expect((await guest.app("POST", SUBSCRIPTIONS, body)).body.error_code).toBe("100217");
+  const grant = `/apps/${owner.appId}/grants/${guest.appId}`;
+  expect((await owner.manage("PUT", grant, { access: "query" })).status).toBe(200);
+  const created = await guest.app<Resource>("POST", SUBSCRIPTIONS, body);
+  expect([created.status, created.body.callbackUrl]).toEqual([201, topicOf(guest, "deviceDataChanged")]);
+  await subscribeByMqtt(guest, "deviceAdded");
+
+  const first = await startSubscriber(islet, guest);
+  const { device, report } = await reportingDevice(islet, owner);
+  await report(1);
+  await first.until(({ length }) => length === 1);
+  await eventually(
+    () => targetsOf(guest),
+    ([target]) => target?.waiting === 0,
+  );
+  await first.client.endAsync();
+  await report(2); // waits for the application, which is away
+  await eventually(
+    () => targetsOf(guest),
+    ([target]) => target?.waiting === 1,
+  );
+  expect((await owner.manage("DELETE", grant)).status).toBe(204);
+  await report(3);
+
+  const second = await startSubscriber(islet, guest, { subscribes: false });
+  const { deviceId } = await guest.register("own");
+  await second.until(({ length }) => length > 0);
+  expect(second.received.map(({ body: { notifyType, deviceId } }) => [notifyType, deviceId])).toEqual([
+    ["deviceAdded", deviceId],
+  ]);
+  await eventually(
+    () => targetsOf(guest),
+    (targets) => targets.every(({ waiting }) => waiting === 0),
+  );
+  expect(second.received.length).toBe(1);
+  await Promise.all([device.endAsync(), second.client.endAsync()]);
+});
+
 test("who may not come in, and what an application may not do", async () => {
   using folder = temporaryFolder();
   await using islet = await startIslet({ data: folder.path, settings: { "attempts.max_delay_ms": "400" } });

@@ -120,6 +120,11 @@ export interface CoapEndpoint {
   acknowledge(peer: Peer, messageId: number): void;
   /** The `taken` notification could not be stored: when it comes again it is new. */
   forget(peer: Peer, messageId: number): void;
+  /**
+   * Was this confirmable message of the peer taken? For one that comes again from another address: a NAT entry that aged
+   * while it was repeated.
+   */
+  hasTaken(peer: Peer, messageId: number): boolean;
   /** The client has moved: what is open towards the one goes on towards the other. */
   redirect(from: Peer, to: Peer): void;
   /** Ends all that is open towards the peer as `cancelled`. */

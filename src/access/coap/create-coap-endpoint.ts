@@ -218,6 +218,11 @@ export function createCoapEndpoint({
     acknowledge: (peer, messageId) => sendEmpty(peer, "ack", messageId, "remember"),
     forget: (peer, messageId) => seen.forget(peer, messageId),
 
+    hasTaken(peer, messageId) {
+      const before = seen.find(peer, messageId, clock.monotonic());
+      return before !== "new" && (before === "seen" || !isReset(before));
+    },
+
     redirect(from, to) {
       const moved = peers.move(from, to);
       server.move(from, to);
@@ -239,4 +244,5 @@ export function createCoapEndpoint({
   };
 }
 
+const isReset = (reply: Uint8Array) => (((reply[0] as number) >> 4) & 3) === 3;
 type Five = readonly [number, number, number, number, number];

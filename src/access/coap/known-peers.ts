@@ -42,6 +42,12 @@ export class SeenMessages {
     return (isKnown ? this.#known : this.#strangers).admit(peer.key, messageId, nowMs);
   }
 
+  /** What `admit` would say, without remembering anything. */
+  find(peer: Peer, messageId: number, nowMs: number): Admission {
+    const before = this.#known.find(peer.key, messageId, nowMs);
+    return before === "new" ? this.#strangers.find(peer.key, messageId, nowMs) : before;
+  }
+
   /** False if the reply could not be kept. */
   remember(peer: Peer, messageId: number, reply: Uint8Array): boolean {
     return this.isKnown(peer)

@@ -1,7 +1,5 @@
 import { expect, test } from "bun:test";
-import { manualClock } from "../../platform/testing/manual-clock";
 import { plainPeers } from "./plain-peers";
-import { tokenBuckets } from "./token-buckets";
 
 test("an address and port is one object while it is used, and sends where it says", () => {
   const sent: unknown[] = [];
@@ -24,16 +22,4 @@ test("made-up addresses do not fill the memory", () => {
   const peers = plainPeers({ send() {} }, 100);
   for (let port = 1; port < 10_000; port++) peers.of("192.0.2.1", port);
   expect(peers.size).toBeLessThanOrEqual(100);
-});
-
-test("a bucket gives its burst, then its rate, to each key", async () => {
-  const clock = manualClock();
-  const buckets = tokenBuckets(clock, 2, 3);
-  const admitted = (key: string, tries: number) =>
-    Array.from({ length: tries }, () => buckets.admit(key)).filter(Boolean).length;
-  expect([admitted("a", 5), admitted("b", 5)]).toEqual([3, 3]);
-  await clock.advance(1_000);
-  expect(admitted("a", 5)).toBe(2);
-  await clock.advance(60_000);
-  expect(admitted("a", 5)).toBe(3);
 });

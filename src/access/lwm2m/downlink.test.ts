@@ -28,6 +28,22 @@ describe("a command", () => {
     expect(await link.prepare(tup, COMMAND)).toEqual({ kind: "ready", datagram: text("post /t/d 0105") });
   });
 
+  test("tells the codec its mid, and whether more wait behind it", async () => {
+    const { it, device, link } = await registered();
+    const given: unknown[] = [];
+    it.encode((message) => {
+      given.push(message);
+      return { kind: "nothing" };
+    });
+    await link.prepare(device.no, COMMAND);
+    await link.prepare(device.no, { ...COMMAND, mid: 65_535, hasMore: true });
+    const common = { msgType: "cloudReq", serviceId: "Smoke", cmd: "SET_ALARM", paras: { value: 1 } };
+    expect(given).toEqual([
+      { ...common, mid: 1, hasMore: 0 },
+      { ...common, mid: 65_535, hasMore: 1 },
+    ]);
+  });
+
   test("that the codec cannot make, or makes nothing or too much of, is not sent", async () => {
     const { it, device, link } = await registered("ep=a", { maxDownlinkBytes: 2 });
     const reasons: unknown[] = [];

@@ -59,11 +59,11 @@ export function sleepingDeviceLink(hub: LwM2mHub): SleepingDeviceLink {
 }
 
 function encode(hub: LwM2mHub, { live }: Registered, command: DownlinkCommand): Encoded | Promise<Encoded> {
-  const { serviceId, method: cmd, paras, mid } = command;
+  const { serviceId, method: cmd, paras, mid, hasMore } = command;
   const productNo = live.product?.product.no;
   if (productNo === undefined || !hub.codecs.has(productNo))
     return { kind: "failed", reason: "codec_missing", detail: "the product has no codec" };
-  const message: CloudReq = { msgType: "cloudReq", serviceId, cmd, paras, mid, hasMore: 0 };
+  const message: CloudReq = { msgType: "cloudReq", serviceId, cmd, paras, mid, hasMore: hasMore ? 1 : 0 };
   return hub.codecs.encode(productNo, message);
 }
 

@@ -29,7 +29,10 @@ export function handleNotification(hub: LwM2mHub, acks: UplinkAcks, peer: Peer, 
     hub.counters.uplink.unknown_token.add();
     return "unknown";
   }
-  const { registered, path } = owner;
+  const { registered, path, movedFrom } = owner;
+  // Taken before the device moved, and repeated since then: its acknowledgement never arrived.
+  if (movedFrom && view.type === "con" && hub.coap.hasTaken(movedFrom, view.messageId))
+    return acks.redirect(movedFrom, peer, view.messageId) ? "taken" : "acknowledge";
   if (hub.registrations.isExpired(registered)) revive(hub, registered);
   if (!isSuccess(view.code)) return observationEnded(hub, registered, path, view.code);
   return path === undefined

@@ -174,9 +174,11 @@ export async function handleDeregister(hub: LwM2mHub, peer: Peer, location: stri
   const registered = ownRegistration(hub, peer, location);
   if (!registered) return notFound(hub);
   noteContact(hub, registered, peer);
-  await hub.registrations.remove(registered.stored.deviceNo);
-  hub.counters.registration.deregistered.add();
   const { deviceNo } = registered.stored;
+  const left = hub.devices.left(deviceNo); // the same commit
+  await hub.registrations.remove(deviceNo);
+  await left;
+  hub.counters.registration.deregistered.add();
   hub.trace.record({ deviceNo, kind: "connection", outcome: "succeeded", reason: "deregistered" });
   return { code: CODES.deleted };
 }

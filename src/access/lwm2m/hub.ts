@@ -17,7 +17,7 @@ import type { Registrations } from "./registrations";
 import type { LwM2mSettings } from "./settings";
 
 /** What the server needs of `devices`. */
-export type LwM2mDevices = Pick<DeviceService, "acquire" | "release" | "seen" | "loginByEndpoint">;
+export type LwM2mDevices = Pick<DeviceService, "acquire" | "release" | "seen" | "left" | "loginByEndpoint">;
 /** What it needs of `commands`. */
 export type LwM2mCommands = Pick<CommandService, "answered">;
 /** What it needs of `resources`: where observed values go, and which observations a device is to have. */

@@ -7,7 +7,12 @@ import type { Registered } from "./registered";
 const TOKEN_START = 4;
 
 /** Whose notification this is; `path` undefined: it carries reports. */
-export type Owner = { readonly registered: Registered; readonly path: LwM2mPath | undefined };
+export type Owner = {
+  readonly registered: Registered;
+  readonly path: LwM2mPath | undefined;
+  /** Where the device was until now, if it has moved. */
+  readonly movedFrom?: Peer | undefined;
+};
 
 /**
  * By the token, which only the device and we know. A device that comes from another address without a word is found by
@@ -20,8 +25,9 @@ export function ownerOf(hub: LwM2mHub, peer: Peer, view: MessageView): Owner | u
   if (token.length === 0) return undefined;
   const found = peer.deviceNo === undefined ? byTokenOnly(hub, token) : ofDevice(hub, peer.deviceNo, token);
   if (!found || found.registered.live.deleted) return undefined;
+  const movedFrom = found.registered.peer === peer ? undefined : found.registered.peer;
   hub.registrations.bind(found.registered, peer);
-  return found;
+  return { ...found, movedFrom };
 }
 
 function ofDevice(hub: LwM2mHub, deviceNo: number, token: Uint8Array): Owner | undefined {

@@ -62,6 +62,23 @@ describe("a report", () => {
     expect(it.hub.registrations.byDevice(device.no)?.stored.port).toBe(2);
   });
 
+  test("that is repeated from another address is stored once, and acknowledged there", async () => {
+    const { it, token, peer } = await observed();
+    const { messageId: again } = it.notify(peer, token, bytes("00"));
+    expect(it.notify(it.peerAt(2), token, bytes("00"), { again }).verdict).toBe("taken"); // still on its way
+    it.ingest.commit();
+    expect(it.coap.told()).toEqual(["redirect 1 2", `ack 2 ${again}`]);
+    expect(it.notify(it.peerAt(3), token, bytes("00"), { again }).verdict).toBe("acknowledge");
+    expect(it.ingest.reports).toHaveLength(1);
+    // What could not be stored is new there, too; so is what only looks the same.
+    const lost = it.notify(it.peerAt(3), token, bytes("01")).messageId;
+    it.ingest.lose();
+    expect(it.notify(it.peerAt(4), token, bytes("01"), { again: lost }).verdict).toBe("taken");
+    it.notify(it.peerAt(5), token, bytes("02"), { type: "non", again: lost });
+    it.notify(it.peerAt(6), token, bytes("03"));
+    expect(it.ingest.reports).toHaveLength(5);
+  });
+
   test("of a secure device is taken from its session only", async () => {
     const it = await lwm2mBench();
     const device = await it.add("s", { isSecure: true });

@@ -35,18 +35,22 @@ export async function observeReports(hub: LwM2mHub, acks: UplinkAcks, registered
   const peer = hub.peerOf(registered);
   if (!peer) return false;
   const path = stored.style === "tup" ? ["t", "d"] : pathSegments(UPLINK_PATH, stored.rootPath);
-  const outcome = await hub.coap.request(peer, {
-    method: "get",
-    path,
-    observe: OBSERVE_REGISTER,
-    token: stored.token,
-    // The private dialect knows no Accept, and wants Observe to come first.
-    ...(stored.style === "lwm2m" && { accept: CONTENT_FORMAT.opaque }),
-  });
+  const outcome = await hub.coap.request(
+    peer,
+    {
+      method: "get",
+      path,
+      observe: OBSERVE_REGISTER,
+      token: stored.token,
+      // The private dialect knows no Accept, and wants Observe to come first.
+      ...(stored.style === "lwm2m" && { accept: CONTENT_FORMAT.opaque }),
+    },
+    { signal: registered.over.signal },
+  );
   hub.counters.downlink[outcome.kind].add();
   const { deviceNo } = stored;
   if (outcome.kind !== "response") {
-    traceObservation(hub, deviceNo, outcome.kind);
+    if (!registered.over.signal.aborted) traceObservation(hub, deviceNo, outcome.kind);
     return outcome.kind === "reset";
   }
   const { code, payload } = outcome.response;
@@ -78,16 +82,14 @@ export async function observePath(hub: LwM2mHub, registered: Registered, path: L
   const token = before?.token ?? newToken(hub);
   // Stored first: a notification may overtake the answer.
   if (!before) await hub.registrations.addObservation({ token, deviceNo, path });
-  const outcome = await hub.coap.request(peer, {
-    method: "get",
-    path: pathSegments(path, rootPath),
-    observe: OBSERVE_REGISTER,
-    token,
-  });
+  const { signal } = registered.over;
+  const request = { method: "get", path: pathSegments(path, rootPath), observe: OBSERVE_REGISTER, token } as const;
+  const outcome = await hub.coap.request(peer, request, { signal });
   hub.counters.downlink[outcome.kind].add();
   const answer = toAnswer(outcome, path, rootPath);
   const isObserved = outcome.kind === "response" && outcome.response.observe !== undefined && answer.kind === "done";
   if (!isObserved) {
+    if (signal.aborted) return { kind: "noAnswer" }; // the path may be observed anew, under another token
     await hub.registrations.removeObservation(deviceNo, path);
     return answer.kind === "done" ? { kind: "refused", code: "not observable", detail: undefined } : answer;
   }

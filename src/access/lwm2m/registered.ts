@@ -13,6 +13,8 @@ export type Registered = {
   heardMs: number | undefined;
   /** Newest notification per observation, for those of resources: `/5/0/3` → its sequence number. */
   readonly newest: Map<string, Sequenced>;
+  /** Aborts when another registration, or none, is in its place: nobody is observed under its tokens any more. */
+  readonly over: AbortController;
   /** Changes and messages under way: it may not leave the memory. */
   busy: number;
 };

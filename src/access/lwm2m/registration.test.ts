@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { CODES } from "../../wire/coap";
-import { content, LINKS, lwm2mBench, NOTHING } from "./testing/lwm2m-bench";
+import type { RequestOutcome } from "../coap/coap-endpoint";
+import { bytes, content, LINKS, lwm2mBench, NOTHING } from "./testing/lwm2m-bench";
 
 const IMEI = "861234500000017";
 
@@ -51,6 +52,23 @@ describe("a registration", () => {
     expect((await it.ask(it.peerAt(1), CODES.post, `/${first.locationPath?.join("/")}`, "")).code).toBe(CODES.notFound);
   });
 
+  test.each(["/rd", "/t/r"])(
+    "at %s that comes again ends the observation that was still being asked for",
+    async (path) => {
+      const it = await lwm2mBench();
+      await it.add("a");
+      const never = new Promise<never>(() => {});
+      it.coap.outcomes.push(never, never);
+      const links = path === "/rd" ? LINKS : NOTHING;
+      for (const signals of [[false], [true, false]]) {
+        await it.ask(it.peerAt(1), CODES.post, path, "ep=a", links);
+        expect(it.coap.requests.map(({ signal }) => signal?.aborted)).toEqual(signals);
+      }
+      // Else a module of the private dialect hears a second one, which unbinds it (nb-iot.md 2.2).
+      expect(it.traces.filter(({ reason }) => reason === "not_observed")).toEqual([]);
+    },
+  );
+
   test("of a client that never answers the observation is let be", async () => {
     const it = await lwm2mBench();
     const device = await it.add(IMEI);
@@ -76,6 +94,21 @@ describe("a registration", () => {
     it.coap.outcomes.push(content(new TextEncoder().encode("87"), { observe: 1, contentFormat: 0 }));
     await it.registerAt(it.peerAt(1), `ep=${IMEI}`);
     expect(it.observed).toEqual([`${device.no} /3/0/9 87`]);
+    expect(it.hub.registrations.observationsOf(device.no)).toMatchObject([{ path: [3, 0, 9] }]);
+  });
+
+  test("that comes again asks anew for what operators want, whatever became of asking before", async () => {
+    const it = await lwm2mBench();
+    const device = await it.add("a");
+    it.wanted.push([3, 0, 9]);
+    const first = Promise.withResolvers<RequestOutcome>();
+    it.coap.outcomes.push(first.promise, content(bytes("32"), { observe: 1, contentFormat: 0 }));
+    const links = new TextEncoder().encode('</>;rt="oma.lwm2m",</3/0>');
+    await it.registerAt(it.peerAt(1), "ep=a", links);
+    await it.registerAt(it.peerAt(1), "ep=a", links);
+    expect(it.coap.requests.map(({ signal }) => signal?.aborted)).toEqual([true, false]);
+    first.resolve({ kind: "cancelled" });
+    await it.settle();
     expect(it.hub.registrations.observationsOf(device.no)).toMatchObject([{ path: [3, 0, 9] }]);
   });
 
@@ -251,12 +284,13 @@ describe("an update", () => {
   });
 });
 
-test("a device that de-registers has no registration", async () => {
+test("a device that de-registers has no registration, and is OFFLINE", async () => {
   const it = await lwm2mBench();
   const device = await it.add("a");
   const { locationPath } = await it.registerAt(it.peerAt(1), "ep=a");
   const where = `/${locationPath?.join("/")}`;
   expect((await it.ask(it.peerAt(1), CODES.delete, where, "")).code).toBe(CODES.deleted);
+  expect(it.devices.findByNo(device.no)?.status).toBe("OFFLINE");
   expect(it.hub.registrations.byDevice(device.no)).toBeUndefined();
   expect((await it.ask(it.peerAt(1), CODES.delete, where, "")).code).toBe(CODES.notFound);
 });

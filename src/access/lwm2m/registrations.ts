@@ -67,14 +67,18 @@ export function registrations({ repository, transactor, devices, clock, maxActiv
     const registered = young.get(deviceNo) ?? old.get(deviceNo);
     young.delete(deviceNo);
     old.delete(deviceNo);
-    if (registered) letGo(registered);
+    if (!registered) return undefined;
+    registered.over.abort();
+    letGo(registered);
     return registered;
   }
 
   function hold(stored: StoredRegistration): Registered | undefined {
     const live = devices.acquire(stored.deviceNo);
     if (!live) return undefined;
-    const registered = { stored, live, peer: undefined, heardMs: undefined, newest: new Map(), busy: 0 };
+    const registered: Registered = {
+      ...{ stored, live, peer: undefined, heardMs: undefined, newest: new Map(), over: new AbortController(), busy: 0 },
+    };
     insert(registered);
     return registered;
   }

@@ -36,7 +36,7 @@ import { UplinkAcks } from "./uplink-acks";
 export type LwM2mServerOptions = {
   readonly coap?: ListenAddress | undefined;
   readonly coaps?: ListenAddress | undefined;
-  readonly devices: Pick<DeviceService, "acquire" | "release" | "seen" | "loginByEndpoint" | "pskOf">;
+  readonly devices: Pick<DeviceService, "acquire" | "release" | "seen" | "left" | "loginByEndpoint" | "pskOf">;
   readonly deviceEvents: Listenable<DeviceEvents>;
   readonly contacts: Emitter<ContactEvents>;
   readonly ingest: Ingest;

@@ -50,6 +50,13 @@ export class UplinkAcks implements AckSink {
     return ticket;
   }
 
+  /** The device repeats a message from another address, and is to be told there. False if it is not on its way. */
+  redirect(from: Peer, to: Peer, messageId: number): boolean {
+    const pending = this.#pool.find((it) => it.peer === from && it.messageId === messageId);
+    if (pending) pending.peer = to;
+    return pending !== undefined;
+  }
+
   of(ticket: number): Pending {
     return this.#pool[ticket] as Pending;
   }

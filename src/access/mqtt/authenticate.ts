@@ -1,10 +1,10 @@
 import type { Clock } from "../../platform/clock";
 import { CONNACK, type ConnackCode, type ConnectPacket } from "../../wire/mqtt";
 import { isHourWithin, parseClientId } from "./client-id";
+import type { LoginThrottle } from "./login-throttle";
 import { isPasswordOf, parsePassword } from "./password";
 import type { MqttDevices } from "./ports";
 import type { MqttSettings } from "./settings";
-import type { LoginThrottle } from "./throttles";
 
 export type LoginRefusal =
   | "client_id_malformed"

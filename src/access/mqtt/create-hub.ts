@@ -9,9 +9,9 @@ import { endConnection } from "./end-connection";
 import type { Hub } from "./hub";
 import { forgetPacketId } from "./inbound";
 import type { MqttListenerOptions } from "./listener";
+import { loginThrottle } from "./login-throttle";
 import { sessionRepository } from "./session-repository";
 import { mqttSessions } from "./sessions";
-import { loginThrottle } from "./throttles";
 import { ACK_KIND, kindOf, packetIdOf } from "./ticket";
 
 /** Puts together what all connections share. `readable` takes the packets that wait in a connection's reader. */

@@ -9,9 +9,9 @@ import type { SubscriberGroups } from "./applications/subscribers";
 import type { Connection, ConnectionHost } from "./connection";
 import type { MqttCounters } from "./counters";
 import type { Deadlines } from "./deadlines";
+import type { LoginThrottle } from "./login-throttle";
 import type { MqttApplications, MqttCommands, MqttDevices } from "./ports";
 import type { MqttSessions } from "./sessions";
-import type { LoginThrottle } from "./throttles";
 
 /** Our own rules of MQTT's that a connection can break, beside those of the codec. */
 export type Violation =

@@ -11,6 +11,7 @@ import type { Log } from "../../platform/log";
 import type { Metrics } from "../../platform/metrics";
 import type { Transactor } from "../../platform/storage/group-commit";
 import { CONNACK, MqttProtocolError } from "../../wire/mqtt";
+import { tokenBuckets } from "../datagram/token-buckets";
 import { refuse } from "./begin-connection";
 import { Connection, PAUSE, type Protocol } from "./connection";
 import { createHub } from "./create-hub";
@@ -20,7 +21,6 @@ import { handlePackets } from "./handle-packets";
 import type { Hub } from "./hub";
 import type { MqttApplications, MqttCommands, MqttDevices } from "./ports";
 import type { MqttSettings } from "./settings";
-import { connectThrottle } from "./throttles";
 import { listenTcp, type SocketEvents, type TlsFiles, type TransportListener } from "./transport";
 
 export type MqttAddress = { readonly hostname: string; readonly port: number };
@@ -65,7 +65,7 @@ export type MqttListener = {
 export function createMqttListener(options: MqttListenerOptions): MqttListener {
   const { clock, settings, ingest, deviceEvents } = options;
   const hub = createHub(options, readable);
-  const throttle = connectThrottle(clock, settings.connectsPerSecondPerAddress, settings.connectBurstPerAddress);
+  const throttle = tokenBuckets(clock, settings.connectsPerSecondPerAddress, settings.connectBurstPerAddress);
   deviceEvents.on("deviceDeleted", ({ device }) => hub.sessions.forgetDevice(device.no));
   ingest.onDrain(() => resumeCongested(hub));
   if (options.applications) endWithApplications(hub, options.applications.events, options.transactor);

@@ -9,6 +9,8 @@ export type Terminal = {
 export type Command = {
   readonly usage: string;
   readonly about: string;
+  /** Its whole usage, where that is more than the line above; `words` are those that stand behind the command. */
+  readonly manual?: (words: readonly string[]) => string;
   /** Resolves with the exit code. */
   run(words: readonly string[], terminal: Terminal): Promise<number>;
 };

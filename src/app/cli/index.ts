@@ -21,14 +21,15 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   version: versionCommand,
 };
 
-/** Runs one command. 0: done. 1: failed, the reason is on standard error. 2: wrong arguments, usage on standard error. */
+/** Runs one command, or tells of it (`--help`). 0: done. 1: failed, why is on standard error. 2: wrong arguments, usage there. */
 export async function runCli(words: readonly string[], terminal: Terminal): Promise<number> {
-  const [name = "", ...rest] = words;
-  if (["help", "--help", "-h"].includes(name)) {
-    terminal.out(usage());
+  const isHelp = words.some((word) => HELP.includes(word)) || words[0] === "help";
+  const [name = "", ...rest] = words.filter((word, at) => !HELP.includes(word) && !(at === 0 && word === "help"));
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (isHelp && (command || name === "")) {
+    terminal.out(command ? `${usageOf(command, rest)}\n\n${command.about}\n` : usage());
     return 0;
   }
-  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (!command) {
     terminal.err(`${name === "" ? "a command is missing" : `unknown command ${name}`}\n\n${usage()}`);
     return 2;
@@ -37,7 +38,7 @@ export async function runCli(words: readonly string[], terminal: Terminal): Prom
     return await command.run(rest, terminal);
   } catch (error) {
     if (error instanceof UsageError) {
-      terminal.err(`${error.message}\n\nusage: islet ${command.usage}\n`);
+      terminal.err(`${error.message}\n\n${usageOf(command, rest)}\n`);
       return 2;
     }
     if (error instanceof ConfigError) {
@@ -49,7 +50,12 @@ export async function runCli(words: readonly string[], terminal: Terminal): Prom
   }
 }
 
+const HELP = ["--help", "-h"];
+
+const usageOf = ({ usage, manual }: Command, words: readonly string[]): string =>
+  `usage: ${manual ? manual(words) : `islet ${usage}`}`;
+
 function usage(): string {
   const rows = Object.values(COMMANDS).map(({ usage: line, about }) => `  islet ${line}\n      ${about}`);
-  return `usage:\n${rows.join("\n")}\n`;
+  return `usage:\n${rows.join("\n")}\n\nislet COMMAND --help tells more of one.\n`;
 }

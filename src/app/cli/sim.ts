@@ -41,14 +41,19 @@ const FLEETS: Readonly<Record<string, Fleet>> = {
   },
 };
 
+const isProtocol = (word: string | undefined): word is string => word !== undefined && Object.hasOwn(FLEETS, word);
+
 export const simCommand: Command = {
-  usage: Object.values(FLEETS)
-    .map(({ usage }) => usage)
-    .join("\n\n")
-    .replace(/^islet /, ""),
-  about: "simulates devices against any host",
+  usage: "sim mqtt|lwm2m <devices> [options]",
+  about:
+    "simulates devices against any host: MQTT, or NB-IoT over CoAP and DTLS. islet sim lwm2m --help tells its options",
+  manual: ([protocol]) =>
+    Object.entries(FLEETS)
+      .filter(([name]) => name === protocol || !isProtocol(protocol))
+      .map(([, { usage }]) => usage)
+      .join("\n\n"),
   async run([protocol, ...words], { out, stopped }: Terminal) {
-    const fleet = protocol !== undefined && Object.hasOwn(FLEETS, protocol) ? FLEETS[protocol] : undefined;
+    const fleet = isProtocol(protocol) ? FLEETS[protocol] : undefined;
     if (!fleet) throw new UsageError(`${protocol ?? "a protocol"} is not one of: ${Object.keys(FLEETS).join(", ")}`);
     try {
       const { result, isWhole } = await fleet.run(words, stopped, systemClock, (line) => out(`${line}\n`));

@@ -77,4 +77,6 @@ export type ApplicationEvents = {
   /** Its old secret is void. */
   applicationSecretReset: { application: Application };
   applicationDeleted: { application: Application };
+  /** Not when it ends because one of the two is deleted. */
+  grantRevoked: { owner: Application; grantee: Application };
 };

@@ -11,6 +11,8 @@ import { applicationService } from "./application-service";
 import { ATTEMPT_DEFAULTS, type AttemptSettings } from "./attempt-gate";
 import { CALL_THROTTLE_DEFAULTS, type CallThrottleSettings, callThrottle } from "./call-throttle";
 import { credentialCheck } from "./credential-check";
+import { grantRepository } from "./grant-repository";
+import { applicationGrants } from "./grant-service";
 import { operators, SESSION_DEFAULTS, type SessionSettings } from "./operators";
 import { PUSH_CERTIFICATE_DEFAULTS, type PushCertificateSettings, pushCertificates } from "./push-certificate-service";
 import { signingSecrets } from "./signing-secrets";
@@ -52,8 +54,17 @@ export function openApplications({ db, transactor, events, secrets, clock, setti
   const directory = applicationDirectory(repository.all());
   const throttle = callThrottle({ clock, events, settings: set.calls });
   const applications = applicationService({ repository, directory, transactor, events, hashes, clock });
+  const grants = applicationGrants({
+    repository: grantRepository(db),
+    applications: repository,
+    directory,
+    transactor,
+    events,
+    clock,
+  });
   return {
     applications,
+    grants,
     throttle,
     tokens: accessTokens({
       repository,

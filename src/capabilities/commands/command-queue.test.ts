@@ -36,13 +36,20 @@ describe("a cached command", () => {
     const at = clock.now();
     await platform.hear();
     expect(platform.prepared).toEqual([
-      { mid: 1, deviceId: "meter", serviceId: "Valve", method: "SET", paras: { level: 3 } },
+      { mid: 1, deviceId: "meter", serviceId: "Valve", method: "SET", paras: { level: 3 }, hasMore: false },
     ]);
     const [first] = platform.transmissions;
     const row = platform.db.query<{ status: string; datagram: Uint8Array }, []>("SELECT * FROM command").get();
     expect([row?.status, row?.datagram]).toEqual(["SENT", first?.datagram as Uint8Array]);
     expect(first?.options).toMatchObject({ ackTimeoutMs: 10 * S, maxRetransmit: 3, giveUpAfterMs: 180 * S });
     expect(platform.commands.find("app-1" as never, id)).toMatchObject({ status: "SENT", issuedTimes: 1, sentAt: at });
+  });
+
+  test("says whether more wait behind it", async () => {
+    for (let count = 0; count < 3; count++) await platform.create();
+    await platform.hear();
+    for (let count = 0; count < 2; count++) await platform.end();
+    expect(platform.prepared.map(({ hasMore }) => hasMore)).toEqual([true, true, false]);
   });
 
   test("leaves at once when the device listens now; the answer says PENDING", async () => {

@@ -129,9 +129,11 @@ export function commandQueue(parts: Parts) {
     }
   }
 
-  async function prepare({ command, mid }: StoredCommand) {
+  async function prepare({ command, mid, delivery }: StoredCommand) {
     const { deviceNo, deviceId, serviceId, method, paras } = command;
-    return link(deviceNo)?.prepare(deviceNo, { mid, deviceId, serviceId, method, paras });
+    const itself = delivery.state === "PENDING" ? 1 : 0;
+    const hasMore = repository.countPendingOf(deviceNo, clock.now()) > itself;
+    return link(deviceNo)?.prepare(deviceNo, { mid, deviceId, serviceId, method, paras, hasMore });
   }
 
   /** Only what is on disk as sent is sent. */

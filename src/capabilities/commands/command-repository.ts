@@ -45,6 +45,7 @@ const COLUMNS = [
   "executed_ms",
   "dispatch",
   "queued",
+  "callback_app_no",
 ] as const satisfies (keyof CommandRow)[];
 
 type Named = Record<string, string | number | Uint8Array | null>;

@@ -54,6 +54,7 @@ export type CommandRow = {
   dispatch: string;
   queued: number;
   datagram: Uint8Array | null;
+  callback_app_no: number | null;
 };
 export const toColumns = (input: CommandToStore) => ({
   id: input.id,
@@ -73,6 +74,7 @@ export const toColumns = (input: CommandToStore) => ({
   to_type: input.toType ?? null,
   receiver: input.to ?? null,
   callback_url: input.callbackUrl ?? null,
+  callback_app_no: input.callbackAppNo ?? null,
   expire_time_s: input.expireTimeS ?? null,
   max_retransmit: input.maxRetransmit ?? null,
   created_ms: input.createdAt,
@@ -116,6 +118,7 @@ export function fromRow(row: CommandRow | null): StoredCommand | undefined {
     toType: row.to_type ?? undefined,
     to: row.receiver ?? undefined,
     callbackUrl: row.callback_url ?? undefined,
+    callbackAppNo: row.callback_app_no ?? undefined,
     expireTimeS: row.expire_time_s ?? undefined,
     maxRetransmit: row.max_retransmit ?? undefined,
     status: row.status,

@@ -117,8 +117,9 @@ export function createCommandService(parts: CommandParts): CommandService & { sw
       return connected.issue(device, serviceType, request);
     },
 
-    async create(appId, { callbackUrl, expireTimeS, maxRetransmit, ...command }) {
-      const request: CommandRequest = { ...command, callbackUrl, expireTimeS, maxRetransmit, origin: "command" };
+    async create(appId, { callbackUrl, callbackAppNo, expireTimeS, maxRetransmit, ...command }) {
+      const asked = { callbackUrl, callbackAppNo, expireTimeS, maxRetransmit };
+      const request: CommandRequest = { ...command, ...asked, origin: "command" };
       const { device, product, serviceType } = target(appId, request);
       return isSleeping(device, product)
         ? createForSleeping(device, serviceType, request)
@@ -215,4 +216,9 @@ export function createCommandService(parts: CommandParts): CommandService & { sw
   };
 }
 
-const NO_CALLBACK = { callbackUrl: undefined, expireTimeS: undefined, maxRetransmit: undefined };
+const NO_CALLBACK = {
+  callbackUrl: undefined,
+  callbackAppNo: undefined,
+  expireTimeS: undefined,
+  maxRetransmit: undefined,
+};

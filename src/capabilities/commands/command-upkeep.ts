@@ -1,5 +1,6 @@
 import type { Clock } from "../../platform/clock";
 import type { Log } from "../../platform/log";
+import { startUpkeep } from "../../platform/upkeep";
 import type { Worker } from "../../platform/worker";
 import type { CommandSettings } from "./command";
 
@@ -11,23 +12,8 @@ type Parts = {
 };
 
 /** Closes commands whose answer did not come and deletes old ones, now and then. */
-export function startCommandUpkeep({ commands, clock, log, settings }: Parts): Worker {
-  const stopping = new AbortController();
-
-  async function run(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      // A full disk passes; the next round tries again.
-      await commands.sweep().catch((error: unknown) => log.error("command_sweep_failed", { error }));
-      await clock.sleep(settings.sweepIntervalMs, stopping.signal);
-    }
-  }
-
-  const finished = run();
-  return {
-    finished,
-    stop() {
-      stopping.abort();
-      return finished;
-    },
-  };
-}
+export const startCommandUpkeep = ({ commands, clock, log, settings }: Parts): Worker =>
+  startUpkeep({
+    ...{ sweep: () => commands.sweep(), everyMs: settings.sweepIntervalMs, clock },
+    failed: (error) => log.error("command_sweep_failed", { error }),
+  });

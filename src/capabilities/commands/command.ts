@@ -67,6 +67,8 @@ export type Command = {
   readonly toType: string | undefined;
   readonly to: string | undefined;
   readonly callbackUrl: string | undefined;
+  /** The authorised application that `callbackUrl` belongs to; undefined: the owner of the device. */
+  readonly callbackAppNo: number | undefined;
   readonly expireTimeS: number | undefined;
   readonly maxRetransmit: number | undefined;
   readonly status: CommandStatus;
@@ -100,6 +102,8 @@ export type NewCommand = {
   readonly method: string;
   readonly paras: CommandParas;
   readonly callbackUrl?: string | undefined;
+  /** As in `Command`. */
+  readonly callbackAppNo?: number | undefined;
   /** 0: immediate; left out: cached for the default time. Of no effect for MQTT devices: nothing is cached for them. */
   readonly expireTimeS?: number | undefined;
   readonly maxRetransmit?: number | undefined;

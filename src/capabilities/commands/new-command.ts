@@ -9,7 +9,8 @@ import { nextMid } from "./command-target";
 import type { Delivery } from "./delivery";
 
 /** What the application asked for, of 1.9.7 and 1.9.1 alike. */
-export type CommandRequest = NewSignal & Pick<Command, "origin" | "callbackUrl" | "expireTimeS" | "maxRetransmit">;
+export type CommandRequest = NewSignal &
+  Pick<Command, "origin" | "callbackUrl" | "callbackAppNo" | "expireTimeS" | "maxRetransmit">;
 /** How the platform takes it. `until`: see `StoredCommand`. */
 export type Taken = {
   readonly serviceType: string;
@@ -58,6 +59,7 @@ export function storeCommand({ repository, ids, metrics, settings }: Parts): Sto
         toType: request.toType,
         to: request.to,
         callbackUrl: request.callbackUrl,
+        callbackAppNo: request.callbackAppNo,
         expireTimeS: request.expireTimeS,
         maxRetransmit: request.maxRetransmit,
         result: undefined,

@@ -30,6 +30,8 @@ export type DownlinkCommand = {
   readonly deviceId: string;
   /** QoS 0, CoAP NON: no acknowledgement, nothing is kept for resending. Left out: at least once. */
   readonly atMostOnce?: boolean;
+  /** Further commands wait behind this one: a device that is told so stays awake for them. */
+  readonly hasMore?: boolean;
 };
 
 /**
@@ -40,7 +42,7 @@ export type DownlinkCommand = {
 export interface SleepingDeviceLink {
   /** It has a registration that has not run out. */
   isRegistered(deviceNo: number): boolean;
-  /** It would hear a message that is sent now: not in queue mode, or within its awake time. */
+  /** It would hear a message that is sent now: it was heard within its awake time. */
   isListening(deviceNo: number): boolean;
   /** Encodes the command with the codec of the product. Never rejects. */
   prepare(deviceNo: number, command: DownlinkCommand): Promise<PreparedDownlink>;

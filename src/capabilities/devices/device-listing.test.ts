@@ -3,11 +3,18 @@ import { expect, test } from "bun:test";
 import { REGISTRY_MIGRATIONS } from "../../../migrations";
 import { openDatabase } from "../../platform/storage/open-database";
 import { seededRandom } from "../../platform/testing/seeded-random";
-import type { Device } from "./device";
+import type { Device, Tag } from "./device";
+import { deviceListing } from "./device-listing";
 import type { DeviceFilter } from "./device-service";
+import { deviceTags } from "./tags";
 import { APP_A, APP_B, deviceBench } from "./testing/device-bench";
 
 const SEED = 20261121;
+const TAGS: readonly Tag[] = [
+  { tagName: "floor", tagValue: "1" },
+  { tagName: "floor", tagValue: "2" },
+  { tagName: "wing", tagValue: "1" },
+];
 
 /** Two applications; names, places and types repeat, some often. `queries` are the statements that have been prepared. */
 async function filled(perApp: number) {
@@ -41,6 +48,7 @@ async function filled(perApp: number) {
             name: pick(["pump", "pump", "pump", `unique ${n}`]),
             ...(random() < 0.7 && { location: pick(["here", "there"]) }),
           },
+          tags: TAGS.filter(() => random() < 0.5),
           ...(gateways.length > 0 && random() < 0.4 && { gatewayNo: pick(gateways).no }),
         },
         app,
@@ -51,9 +59,11 @@ async function filled(perApp: number) {
       if (random() < 0.5) await bench.clock.advance(1_000);
     }
   }
-  return { ...bench, all: devices.map(({ no }) => bench.devices.findByNo(no) as Device), queries, real };
+  return { ...bench, all: devices.map(({ no }) => bench.devices.findByNo(no) as Device), queries, real, watched: db };
 }
 
+const carries = ({ tagName, tagValue }: Tag, wanted: DeviceFilter["tag"]) =>
+  tagName === wanted?.name && (wanted.value === undefined || tagValue === wanted.value);
 const matches = (device: Device, filter: DeviceFilter): boolean =>
   (filter.gatewayId === undefined || device.gatewayId === filter.gatewayId) &&
   (filter.nodeType === undefined || device.nodeType === filter.nodeType) &&
@@ -61,11 +71,12 @@ const matches = (device: Device, filter: DeviceFilter): boolean =>
   (filter.location === undefined || device.info.location === filter.location) &&
   (filter.name === undefined || device.info.name === filter.name) &&
   (filter.status === undefined || device.status === filter.status) &&
+  (filter.tag === undefined || device.tags.some((it) => carries(it, filter.tag))) &&
   (filter.startMs === undefined || device.createdAt >= filter.startMs) &&
   (filter.endMs === undefined || device.createdAt <= filter.endMs);
 
 test("every combination of filters, in both orders, page by page, is what looking at each device gives", async () => {
-  const { devices, all, queries, real } = await filled(150);
+  const { devices, all, queries, real, watched, transactor } = await filled(150);
   const own = all.filter((it) => it.appId === APP_A);
   const middle = own[75]?.createdAt ?? 0;
   const filters: DeviceFilter = {
@@ -75,10 +86,15 @@ test("every combination of filters, in both orders, page by page, is what lookin
     location: "here",
     name: "pump",
     status: "INACTIVE",
+    tag: { name: "floor", value: "1" },
     startMs: middle - 40_000,
     endMs: middle + 30_000,
   };
   const kinds = Object.keys(filters) as (keyof DeviceFilter)[];
+  // Where everything counts as much, the other ways of finding are taken.
+  const meagre = deviceListing(watched, 5);
+  const tag = deviceTags(real, transactor).find(1, { name: "floor", value: "1" });
+  const gatewayNo = own[0]?.no;
   let found = 0;
   for (let mask = 0; mask < 1 << kinds.length; mask++) {
     const filter: DeviceFilter = Object.fromEntries(
@@ -95,25 +111,50 @@ test("every combination of filters, in both orders, page by page, is what lookin
           expected.length,
           ...expected.slice(page * 7, page * 7 + 7),
         ]);
+        const named = { gatewayNo: filter.gatewayId && gatewayNo, tag: filter.tag && tag };
+        const other = meagre.list(1, named as never, { ...filter, sort, page, pageSize: 7 });
+        expect([where, other.total, ...other.rows.map(({ no }) => no)]).toEqual([
+          where,
+          expected.length,
+          ...expected.slice(page * 7, page * 7 + 7),
+        ]);
         found += items.length;
       }
     }
   }
   expect(found).toBeGreaterThan(1_000);
+  for (const tag of [{ name: "floor" }, { name: "wing" }, { name: "wing", value: "2" }, { name: "1" }]) {
+    const expected = own.filter((it) => matches(it, { tag })).map(({ no }) => no);
+    const { items, total } = devices.list(APP_A, { tag, sort: "ASC", page: 0, pageSize: 1_000 });
+    expect([JSON.stringify(tag), total, ...items.map(({ no }) => no)]).toEqual([
+      JSON.stringify(tag),
+      expected.length,
+      ...expected,
+    ]);
+  }
+  // Few have this status, many this tag.
+  const rare = { tag: { name: "floor" }, status: "ONLINE", nodeType: "ENDPOINT" } as const;
+  const expected = own.filter((it) => matches(it, rare)).map(({ no }) => no);
+  const anyFloor = deviceTags(real, transactor).find(1, rare.tag);
+  const list = { ...rare, sort: "ASC", page: 0, pageSize: 1_000 } as const;
+  const { rows } = meagre.list(1, { gatewayNo: undefined, tag: anyFloor }, list);
+  expect([rows.length > 5, ...rows.map(({ no }) => no)]).toEqual([true, ...expected]);
   assertNoScans(real, queries);
 });
 
 /** A full scan of `device` through no index, or of a whole index, would read every device of every application. */
 function assertNoScans(db: Database, queries: ReadonlySet<string>): void {
-  const listings = [...queries].filter((sql) => sql.includes("FROM device INDEXED BY device_by_"));
+  const listings = [...queries].filter((sql) => /FROM (device INDEXED BY device_by_|device_tag)/.test(sql));
   expect(listings.length).toBeGreaterThan(100);
+  expect(listings.some((sql) => /INDEXED BY device_by_status .* EXISTS/s.test(sql))).toBe(true);
   const breaches = new Set<string>();
   for (const sql of listings) {
     const plan = db.query<{ detail: string }, []>(`EXPLAIN QUERY PLAN ${sql}`).all();
     const steps = plan.map(({ detail }) => detail);
     // The rows of the page, found and cut by then, are sorted once more.
     const finding = steps.includes("SCAN wanted") ? steps.slice(0, steps.indexOf("SCAN wanted")) : steps;
-    for (const step of finding) if (/^SCAN (device|gateway)|TEMP B-TREE/.test(step)) breaches.add(`${step}: ${sql}`);
+    for (const step of finding)
+      if (/^SCAN (device|device_tag|gateway)\b|TEMP B-TREE/.test(step)) breaches.add(`${step}: ${sql}`);
     if (/device_by_(time|status)/.test(sql) && !finding.some((step) => /USING COVERING INDEX device_by_/.test(step)))
       breaches.add(`reads the table: ${sql}`);
   }

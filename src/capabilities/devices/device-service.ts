@@ -1,6 +1,7 @@
 import type { AppId } from "../applications/application";
 import type { ProductSelector, ProtocolType } from "../products/product";
 import type { CustomField, Device, DeviceId, DeviceInfo, DeviceStatus, LiveDevice, NodeType, Tag } from "./device";
+import type { TagFilter } from "./tags";
 
 /** How the device will prove who it is. What is not given is made. */
 export type NewCredentials =
@@ -66,6 +67,7 @@ export type DeviceFilter = {
   readonly location?: string | undefined;
   readonly name?: string | undefined;
   readonly status?: DeviceStatus | undefined;
+  readonly tag?: TagFilter | undefined;
   /** Registered at or after, ms. */
   readonly startMs?: number | undefined;
   /** Registered at or before, ms. */
@@ -166,6 +168,8 @@ export interface DeviceService {
   setSubDeviceStatus(gatewayNo: number, deviceNo: number, status: "ONLINE" | "OFFLINE", detail?: string): Promise<void>;
   /** Any uplink of a device without a long connection; a first one binds it. `LiveDevice.needsContact` says whether it matters. */
   seen(deviceNo: number): Promise<void>;
+  /** A device without a long connection has taken its leave: OFFLINE at once. */
+  left(deviceNo: number): Promise<void>;
   /** After the start: long connections did not survive it. Whoever is ONLINE by one has the grace time to come back. */
   recover(): void;
 

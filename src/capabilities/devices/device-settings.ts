@@ -20,6 +20,8 @@ export type DeviceSettings = {
   readonly maxDevices: number;
   readonly maxFrozenDevices: number;
   readonly maxNonSecureDevices: number;
+  /** Of one device. */
+  readonly maxTags: number;
 };
 export const DEVICE_DEFAULTS: DeviceSettings = {
   onlineGraceMs: 60_000,
@@ -32,4 +34,5 @@ export const DEVICE_DEFAULTS: DeviceSettings = {
   maxDevices: 0,
   maxFrozenDevices: 0,
   maxNonSecureDevices: 0,
+  maxTags: 100,
 };

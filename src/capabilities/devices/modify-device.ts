@@ -9,6 +9,7 @@ import type { DeviceCore } from "./device-core";
 import type { Editable } from "./device-repository";
 import { modelInfo, optionalKey, type ReadRow } from "./device-row";
 import type { DevicePatch } from "./device-service";
+import { checkTags } from "./tags";
 
 type Parts = {
   core: DeviceCore;
@@ -25,6 +26,7 @@ export function deviceModification({ core, applications, products, sealer, clock
 
   return async (deviceNo: number, patch: DevicePatch): Promise<Device> => {
     if (patch.psk !== undefined) checkPsk(patch.psk);
+    checkTags(patch.tags, core.settings.maxTags);
     return transactor.write(() => {
       const row = core.row(deviceNo);
       const next = edited(row, patch);

@@ -24,6 +24,7 @@ import { deviceRegistration } from "./register-device";
 import { startRegistrationExpiry } from "./registration-expiry";
 import { deviceRemoval } from "./remove-device";
 import { type LastContacts, startSilenceSweep } from "./silence-sweep";
+import { deviceTags } from "./tags";
 
 type Parts = {
   /** `registry.db`. */
@@ -48,6 +49,7 @@ export function openDevices(parts: Parts) {
   const { db, transactor, applications, products, events, sealer, ids, clock, log, disconnect } = parts;
   const settings: DeviceSettings = { ...DEVICE_DEFAULTS, ...parts.settings };
   const repository = deviceRepository(db);
+  const { tags, find: findTag } = deviceTags(db, transactor);
   const listing = deviceListing(db);
   const toDevice = rowReader({ applications, products });
   const live = liveDevices({ read: repository.live, applications, products });
@@ -111,7 +113,9 @@ export function openDevices(parts: Parts) {
       const { no: appNo } = applications.get(appId);
       const gateway = query.gatewayId === undefined ? undefined : repository.findById(query.gatewayId);
       if (query.gatewayId !== undefined && gateway?.app_no !== appNo) return { items: [], total: 0 };
-      const { rows, total } = listing.list(appNo, gateway?.no, query);
+      const tag = query.tag && findTag(appNo, query.tag);
+      if (query.tag && !tag) return { items: [], total: 0 };
+      const { rows, total } = listing.list(appNo, { gatewayNo: gateway?.no, tag }, query);
       return { items: rows.map(toDevice), total };
     },
     counts(appId) {
@@ -166,6 +170,7 @@ export function openDevices(parts: Parts) {
         core.setPresence(row, { kind: "reported", status, detail });
       }),
     seen: contact,
+    left: (deviceNo) => markGone([deviceNo], () => false),
     recover: () => links.expect(repository.onlineByConnection()),
 
     agingOverrides: repository.agingOverrides,
@@ -178,6 +183,7 @@ export function openDevices(parts: Parts) {
 
   return {
     devices,
+    tags,
     /** For `ApplicationService.refuseDeletionWhile`. */
     hasDevices: repository.hasAny,
     startExpiry: () =>

@@ -21,6 +21,7 @@ import { type DeviceCore, inputInvalid } from "./device-core";
 import { type DeviceRow, optionalKey, type ReadRow, textKey } from "./device-row";
 import type { NewDevice, Registration } from "./device-service";
 import { NEW_DEVICE, NEW_SUB_DEVICE } from "./status";
+import { checkTags } from "./tags";
 
 const MAX_ID_LENGTH = 256;
 
@@ -43,6 +44,7 @@ export function deviceRegistration({ core, applications, products, sealer, ids, 
     if (!product && (input.product || input.gatewayNo === undefined))
       throw new DomainError("PRODUCT_NOT_FOUND", { appId, nodeId: input.nodeId });
     const nodeId = checkNodeId(input.nodeId, product?.protocolType);
+    checkTags(input.tags, settings.maxTags);
     if (input.credentials.kind === "verifyCode" && product?.protocolType === "MQTT")
       assertAgentCode(nodeId, input.credentials.verifyCode);
     const credentials = makeCredentials(input);

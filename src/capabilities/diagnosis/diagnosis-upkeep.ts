@@ -1,5 +1,6 @@
 import type { Clock } from "../../platform/clock";
 import type { Log } from "../../platform/log";
+import { startUpkeep } from "../../platform/upkeep";
 import type { Worker } from "../../platform/worker";
 import type { DiagnosisSettings } from "./task";
 
@@ -11,23 +12,8 @@ type Parts = {
 };
 
 /** Lets time pass for the tasks; what fell due while the process was down is found at the start. */
-export function startDiagnosisUpkeep({ diagnosis, clock, log, settings }: Parts): Worker {
-  const stopping = new AbortController();
-
-  async function run(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      // A full disk passes; the next round tries again.
-      await diagnosis.sweep().catch((error: unknown) => log.error("diagnosis_sweep_failed", { error }));
-      await clock.sleep(settings.sweepIntervalMs, stopping.signal);
-    }
-  }
-
-  const finished = run();
-  return {
-    finished,
-    stop() {
-      stopping.abort();
-      return finished;
-    },
-  };
-}
+export const startDiagnosisUpkeep = ({ diagnosis, clock, log, settings }: Parts): Worker =>
+  startUpkeep({
+    ...{ sweep: () => diagnosis.sweep(), everyMs: settings.sweepIntervalMs, clock },
+    failed: (error) => log.error("diagnosis_sweep_failed", { error }),
+  });

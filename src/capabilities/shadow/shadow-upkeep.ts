@@ -1,5 +1,6 @@
 import type { Clock } from "../../platform/clock";
 import type { Log } from "../../platform/log";
+import { startUpkeep } from "../../platform/upkeep";
 import type { Worker } from "../../platform/worker";
 import type { ShadowSettings } from "./desired";
 
@@ -12,23 +13,16 @@ type Parts = {
 
 /** Deletes old history now and then; its stop also ends the sending. */
 export function startShadowUpkeep({ shadow, clock, log, settings }: Parts): Worker {
-  const stopping = new AbortController();
-
-  async function run(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      // A full disk passes; the next round tries again.
-      await shadow.purge().catch((error: unknown) => log.error("shadow_purge_failed", { error }));
-      await clock.sleep(settings.purgeIntervalMs, stopping.signal);
-    }
-  }
-
-  const finished = run();
+  const purging = startUpkeep({
+    ...{ sweep: () => shadow.purge(), everyMs: settings.purgeIntervalMs, clock },
+    failed: (error) => log.error("shadow_purge_failed", { error }),
+  });
   return {
-    finished,
+    finished: purging.finished,
     async stop() {
-      stopping.abort();
+      const purged = purging.stop();
       await shadow.stop();
-      await finished;
+      await purged;
     },
   };
 }

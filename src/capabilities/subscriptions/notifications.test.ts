@@ -76,6 +76,8 @@ describe("of a report with two services", () => {
 
   test("several subscribers share one body", async () => {
     await fixture.subscribe("deviceDataChanged");
+    fixture.grants.add("1-2");
+    fixture.applications.set(2, application(2));
     await fixture.subscriptions.subscribe({
       appNo: 1,
       appId: application().id,

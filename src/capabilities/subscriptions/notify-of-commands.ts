@@ -18,11 +18,12 @@ export function notifyOfCommands(commands: Listenable<CommandEvents>, notify: No
   };
   const tellStatus = (command: Command) => {
     if (command.callbackUrl === undefined) return;
-    const { id: commandId, deviceId, status: resultCode, result, callbackUrl } = command;
+    const { id: commandId, deviceId, status: resultCode, result, callbackUrl, callbackAppNo } = command;
     const resultDetail = toResultDetail(result);
     notify({ type: "commandStatus", deviceId, commandId, resultCode, resultDetail }, command.appNo, {
       orderKey: command.deviceNo,
       callbackUrl,
+      callbackAppNo,
     });
   };
 

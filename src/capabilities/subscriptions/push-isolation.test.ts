@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { systemClock } from "../../platform/clock";
 import { httpCallbackClient } from "./http-callback-client";
 import { DEFAULT_PUSH_SETTINGS } from "./push-settings";
-import { openFixture, reportedValue, type Store, temporaryStore } from "./testing/push-fixture";
+import { application, openFixture, reportedValue, type Store, temporaryStore } from "./testing/push-fixture";
 
 let store: Store;
 const servers: Server[] = [];
@@ -86,7 +86,9 @@ test("receivers that hang, reset, babble or flood delay nobody else", async () =
     threaded: true,
     settings: { stopGraceMs: 10, maxInFlight: 32 },
   });
-  for (const [index, url] of [...misbehaving, good].entries())
+  for (const [index, url] of [...misbehaving, good].entries()) {
+    fixture.grants.add(`1-${10 + index}`);
+    fixture.applications.set(10 + index, application(10 + index));
     await fixture.subscriptions.subscribe({
       appNo: 1,
       appId: "app-1" as never,
@@ -94,6 +96,7 @@ test("receivers that hang, reset, babble or flood delay nobody else", async () =
       notifyType: "deviceDataChanged",
       callbackUrl: url,
     });
+  }
 
   for (let value = 0; value < perDevice; value++)
     await Promise.all(Array.from({ length: devices }, (_, device) => fixture.report(device, value)));

@@ -9,6 +9,7 @@ import type { Transactor } from "../../platform/storage/group-commit";
 import type { StorageWriter } from "../../platform/storage/storage-writer";
 import type { Worker } from "../../platform/worker";
 import type { Application } from "../applications/application";
+import type { ApplicationGrants } from "../applications/application-grants";
 import type { ReportNotifier } from "../telemetry/report";
 import type { CallbackClient } from "./callback-client";
 import { messageIds } from "./message-ids";
@@ -41,6 +42,7 @@ type Parts = {
   client: CallbackClient;
   /** In memory: `ApplicationService.byNo`. */
   application: (no: number) => Application | undefined;
+  grants: Pick<ApplicationGrants, "holds">;
   /** Joined at once. The application listener must come after those that refuse a deletion. */
   events: RegistryEvents;
   clock: Clock;
@@ -65,7 +67,7 @@ export type Push = {
 
 /** Subscriptions and everything that gets a notification from a change to an application server. */
 export async function openPush(parts: Parts): Promise<Push> {
-  const { registry, transactor, telemetryReads, writer, render, client, application, events } = parts;
+  const { registry, transactor, telemetryReads, writer, render, client, application, grants, events } = parts;
   const { clock, ids, log, metrics, settings } = parts;
   const steadyNow = steadyTime(clock);
   const outboxes = {
@@ -85,13 +87,14 @@ export async function openPush(parts: Parts): Promise<Push> {
   const repository = targetRepository(registry);
   const newQueue = (channel: Channel) => targetQueue({ ...settings, memory, isStream: channel === "MQTTS" });
   const targets = targetTable({ repository, transactor, log, steadyNow, newQueue });
-  const index = subscriptionIndex();
+  const index = subscriptionIndex((no) => application(no)?.pushEnabled === true);
   const bus = eventBus<SubscriptionEvents>();
   const subscriptions = subscriptionService({
     repository: subscriptionRepository(registry),
     index,
     ensureTarget: targets.ensure,
     appIdOf: (no) => application(no)?.id,
+    grants,
     transactor,
     events: bus,
     clock,
@@ -145,9 +148,11 @@ export async function openPush(parts: Parts): Promise<Push> {
     steadyNow,
     ensureTarget: targets.ensure,
     application,
+    grants,
     committed: worker.accept,
   });
   notifyOfEvents(events, application, notify);
+  events.applications.on("grantRevoked", ({ owner, grantee }) => subscriptions.removeOfGrant(owner.no, grantee.no));
   events.applications.on("applicationDeleted", ({ application: { no } }) => {
     subscriptions.removeOfApplication(no);
     const gone = targets.removeOfApplication(no);

@@ -2,6 +2,7 @@ import type { Database } from "bun:sqlite";
 import type { Listenable } from "../../platform/events";
 import type { Transactor } from "../../platform/storage/group-commit";
 import type { Application, ApplicationEvents } from "../applications/application";
+import type { ApplicationGrants } from "../applications/application-grants";
 import type { DeviceEvents } from "../devices/device";
 import type { Product, ProductEvents } from "../products/product";
 import type { MessageIds } from "./message-ids";
@@ -12,12 +13,13 @@ import type { Recipient, SubscriptionIndex } from "./subscription-index";
 /**
  * Tells of a change in registry.db: the messages are committed with it or not at all. Only inside a transaction.
  * `orderKey`: the number of the device, or 0. `callbackUrl`: to this address of the application in place of the
- * subscribers (1.8.12); it needs no subscription.
+ * subscribers (1.8.12); it needs no subscription. `callbackAppNo`: the address belongs to this application, and is told
+ * while that is authorised; default: the application itself.
  */
 export type Notify = (
   notification: Notification,
   appNo: number,
-  options: { readonly orderKey: number; readonly callbackUrl?: string },
+  options: { readonly orderKey: number; readonly callbackUrl?: string; readonly callbackAppNo?: number | undefined },
 ) => void;
 
 type Parts = {
@@ -29,28 +31,36 @@ type Parts = {
   steadyNow: () => number;
   ensureTarget: (appNo: number, callbackUrl: string) => number;
   application: (no: number) => Application | undefined;
+  grants: Pick<ApplicationGrants, "holds">;
   committed: (row: OutboxRow) => void;
 };
 
 export function registryNotifier(parts: Parts): Notify {
-  const { db, index, render, transactor, messageIds, steadyNow, ensureTarget, application, committed } = parts;
+  const { db, index, render, transactor, messageIds, steadyNow, ensureTarget, application, grants, committed } = parts;
   const insert = db.query<null, [number, number, number, string, number, string, number]>(INSERT_OUTBOX);
 
   function recipients(
     notification: Notification,
     appNo: number,
     callbackUrl: string | undefined,
-  ): readonly Recipient[] {
+    callbackAppNo: number,
+  ): readonly Pick<Recipient, "subscriptionNo" | "targetNo">[] {
     const owner = application(appNo);
     if (!owner?.pushEnabled) return [];
-    if (callbackUrl !== undefined) return [{ subscriptionNo: 0, targetNo: ensureTarget(appNo, callbackUrl) }];
+    if (callbackUrl !== undefined) {
+      const isOpen = callbackAppNo === appNo || isAuthorised(appNo, callbackAppNo);
+      return isOpen ? [{ subscriptionNo: 0, targetNo: ensureTarget(callbackAppNo, callbackUrl) }] : [];
+    }
     // Push to subscribers needs the history too (platform.md 1); the answer to a command does not.
     if (!owner.storeHistory || notification.type === "commandStatus") return [];
     return index.recipients(appNo, notification.type);
   }
 
-  return (notification, appNo, { orderKey, callbackUrl }) => {
-    const to = recipients(notification, appNo, callbackUrl);
+  const isAuthorised = (appNo: number, otherNo: number) =>
+    application(otherNo)?.pushEnabled === true && grants.holds(appNo, otherNo);
+
+  return (notification, appNo, { orderKey, callbackUrl, callbackAppNo = appNo }) => {
+    const to = recipients(notification, appNo, callbackUrl, callbackAppNo);
     if (to.length === 0) return;
     const body = render(notification);
     for (const { targetNo, subscriptionNo } of to) {

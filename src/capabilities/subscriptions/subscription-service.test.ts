@@ -73,6 +73,7 @@ describe("subscribing", () => {
     await fixture.subscribe("deviceAdded");
     await fixture.subscribe("deviceDeleted");
     await fixture.subscribe("deviceAdded", URL_A, 2);
+    fixture.grants.add("1-2");
     await fixture.subscriptions.subscribe({
       appNo: 1,
       appId: APP_ID,
@@ -121,6 +122,7 @@ describe("subscribing by MQTT", () => {
   );
   test("for another owner the topic is that owner's", async () => {
     fixture.applications.set(2, application(2));
+    fixture.grants.add("1-2");
     const { callbackUrl } = await fixture.subscriptions.subscribe({ ...byMqtt, ownerAppNo: 2 });
     expect(callbackUrl).toBe(topic.replace("app-1", "app-2"));
   });

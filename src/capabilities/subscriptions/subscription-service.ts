@@ -3,6 +3,7 @@ import { DomainError } from "../../platform/domain-error";
 import type { Emitter } from "../../platform/events";
 import type { Ids } from "../../platform/ids";
 import type { Transactor } from "../../platform/storage/group-commit";
+import type { ApplicationGrants } from "../applications/application-grants";
 import { parseCallbackUrl } from "./callback-url";
 import { notificationTopic } from "./notification-topic";
 import {
@@ -25,6 +26,7 @@ type Parts = {
   /** Inside the transaction: the number of the address, made if it is new. */
   ensureTarget: (ownerAppNo: number, callbackUrl: string) => number;
   appIdOf: (appNo: number) => string | undefined;
+  grants: Pick<ApplicationGrants, "holds">;
   transactor: Transactor;
   events: Emitter<SubscriptionEvents>;
   clock: Clock;
@@ -35,10 +37,13 @@ type Parts = {
 export type SubscriptionStore = SubscriptionService & {
   /** Inside the transaction that deletes an application: its subscriptions and those to its addresses go with it. */
   removeOfApplication(appNo: number): void;
+  /** Inside the transaction that ends the right of an application on another's data. */
+  removeOfGrant(appNo: number, granteeNo: number): void;
 };
 
 export function subscriptionService(parts: Parts): SubscriptionStore {
-  const { repository, index, ensureTarget, appIdOf, transactor, events, clock, ids, maxMatches = MAX_MATCHES } = parts;
+  const { repository, index, ensureTarget, appIdOf, grants, transactor, events, clock, ids } = parts;
+  const { maxMatches = MAX_MATCHES } = parts;
   for (const subscription of repository.all()) index.add(subscription);
 
   /** Only inside a transaction. */
@@ -89,17 +94,20 @@ export function subscriptionService(parts: Parts): SubscriptionStore {
     throw new DomainError("CALLBACK_URL_ILLEGAL", { field: "callbackUrl", reason, topic });
   }
 
-  function get(appNo: number, id: string): StoredSubscription {
-    const found = repository.find(appNo, id);
+  function get(appNo: number, id: string, ownerAppNos?: readonly number[]): StoredSubscription {
+    const found = repository.find(appNo, id, ownerAppNos);
     if (!found) throw new DomainError("SUBSCRIPTION_NOT_FOUND", { subscriptionId: id });
     return found;
   }
 
   return {
     async subscribe(input) {
-      const { appNo, appId, ownerAppNo = appNo, notifyType, channel = "HTTP", ifExists = "refuse" } = input;
+      const { appNo, appId, ownerAppNo = appNo, madeByNo = ownerAppNo, notifyType } = input;
+      const { channel = "HTTP", ifExists = "refuse" } = input;
       const callbackUrl = addressOf(input);
       return transactor.write(() => {
+        if (madeByNo !== appNo && !grants.holds(appNo, madeByNo))
+          throw new DomainError("APP_NOT_AUTHORIZED", { appId });
         const same = repository.findSame({ appNo, notifyType, channel, ownerAppNo });
         if (same && ifExists === "move") return same.callbackUrl === callbackUrl ? same : move(same, callbackUrl);
         if (same) throw new DomainError("SUBSCRIPTION_EXISTS", { subscriptionId: same.id, notifyType });
@@ -108,6 +116,7 @@ export function subscriptionService(parts: Parts): SubscriptionStore {
           appNo,
           appId,
           ownerAppNo,
+          madeByNo,
           notifyType,
           callbackUrl,
           channel,
@@ -128,7 +137,7 @@ export function subscriptionService(parts: Parts): SubscriptionStore {
       return { items: repository.list(appNo, filter, pageSize, page * pageSize), total };
     },
 
-    delete: (appNo, id) => transactor.write(() => remove(get(appNo, id))),
+    delete: (appNo, id, ownerAppNos) => transactor.write(() => remove(get(appNo, id, ownerAppNos))),
 
     deleteMatching: (appNo, { channel, ...filter }) =>
       transactor.write(() => {
@@ -139,6 +148,9 @@ export function subscriptionService(parts: Parts): SubscriptionStore {
         return matching.length;
       }),
 
+    removeOfGrant(appNo, granteeNo) {
+      for (const subscription of repository.madeBy(appNo, granteeNo)) remove(subscription);
+    },
     removeOfApplication(appNo) {
       for (const subscription of repository.involving(appNo)) remove(subscription);
     },

@@ -1,7 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { ApplicationService } from "../../capabilities/applications/application";
 import { DEVICE_STATUSES, type Device, type DeviceStatus, NODE_TYPES } from "../../capabilities/devices/device";
-import type { DevicePatch, DeviceService, NewDevice } from "../../capabilities/devices/device-service";
+import type { DeviceFilter, DevicePatch, DeviceService, NewDevice } from "../../capabilities/devices/device-service";
 import type { LastSeen } from "../../capabilities/telemetry/last-seen";
 import { DomainError } from "../../platform/domain-error";
 import { AppPath, toAppId } from "./application-routes";
@@ -71,6 +71,8 @@ const DeviceQuery = z.strictObject({
   name: z.string().min(1).max(256).optional(),
   location: z.string().min(1).max(1_024).optional(),
   gatewayId: z.string().min(1).max(256).optional().openapi({ description: "this device and the devices behind it" }),
+  tagName: z.string().min(1).max(128).optional().openapi({ description: "devices that carry a tag of this name" }),
+  tagValue: z.string().min(1).max(1_024).optional().openapi({ description: "and this value; needs tagName" }),
   createdFrom: Moment.optional(),
   createdTo: Moment.optional(),
   sort: z.enum(["ASC", "DESC"]).default("DESC").openapi({ description: "by the time of registration" }),
@@ -126,8 +128,9 @@ export function deviceRoutes({ applications, devices, lastSeen }: Ports) {
       }),
       (c) => {
         const appId = appOf(c.req.valid("param").appId);
-        const { page, createdFrom: startMs, createdTo: endMs, ...filter } = c.req.valid("query");
-        const { items, total } = devices.list(appId, { ...filter, startMs, endMs, page: page - 1 });
+        const { page, createdFrom: startMs, createdTo: endMs, tagName, tagValue, ...filter } = c.req.valid("query");
+        const tag = toTagFilter(tagName, tagValue);
+        const { items, total } = devices.list(appId, { ...filter, tag, startMs, endMs, page: page - 1 });
         const seen = lastSeen.ofMany(items.map(({ no }) => no));
         return c.json({ items: items.map((it) => toDeviceResource(it, seen.get(it.no))), total }, 200);
       },
@@ -205,6 +208,12 @@ export function deviceRoutes({ applications, devices, lastSeen }: Ports) {
         return c.json({ secret: await devices.resetSecret(no, c.req.valid("json").secret) }, 200);
       },
     );
+}
+
+function toTagFilter(name: string | undefined, value: string | undefined): DeviceFilter["tag"] {
+  if (name !== undefined) return { name, value };
+  if (value === undefined) return undefined;
+  throw new DomainError("INPUT_INVALID", { issues: [{ path: "query.tagName", reason: "is required with tagValue" }] });
 }
 
 function toNewDevice(body: z.infer<typeof NewDeviceBody>, numberOf: (gatewayId: string) => number): NewDevice {

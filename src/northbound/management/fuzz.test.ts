@@ -11,6 +11,7 @@ const SEGMENTS = [
   "app1",
   "p1",
   "p1_n1",
+  "g1",
   "5",
   "-1",
   "9e99",
@@ -22,7 +23,21 @@ const SEGMENTS = [
   "__proto__",
   "x".repeat(300),
 ];
-const KEYS = ["name", "nodeId", "productId", "ids", "topics", "tags", "info", "__proto__", "constructor", "toString"];
+const KEYS = [
+  "name",
+  "nodeId",
+  "productId",
+  "ids",
+  "topics",
+  "tags",
+  "deviceIds",
+  "parentId",
+  "toGroupId",
+  "info",
+  "__proto__",
+  "constructor",
+  "toString",
+];
 const TYPES = [
   "application/json",
   "application/json; charset=x",

@@ -11,6 +11,8 @@ import { codecRoutes } from "./codec-routes";
 import { deviceDataRoutes } from "./device-data-routes";
 import { deviceRoutes } from "./device-routes";
 import { diagnosisRoutes } from "./diagnosis-routes";
+import { grantRoutes } from "./grant-routes";
+import { groupRoutes } from "./group-routes";
 import { laterRoutes } from "./later-routes";
 import { productRoutes } from "./product-routes";
 import { pushCertificateRoutes } from "./push-certificate-routes";
@@ -19,9 +21,11 @@ import { JSON_LIMITS, type JsonLimits, readJsonBodies } from "./read-json-bodies
 import { resourceRoutes } from "./resource-routes";
 import { sessionRoutes } from "./session-routes";
 import { subscriptionRoutes } from "./subscription-routes";
+import { tagRoutes } from "./tag-routes";
 import { traceRoutes } from "./trace-routes";
 
 export type ManagementPorts = { readonly sessions: ManagementSessions } & Parameters<typeof applicationRoutes>[0] &
+  Parameters<typeof grantRoutes>[0] &
   Parameters<typeof productRoutes>[0] &
   Parameters<typeof codecRoutes>[0] &
   Parameters<typeof deviceRoutes>[0] &
@@ -31,7 +35,9 @@ export type ManagementPorts = { readonly sessions: ManagementSessions } & Parame
   Parameters<typeof diagnosisRoutes>[0] &
   Parameters<typeof pushRoutes>[0] &
   Parameters<typeof pushCertificateRoutes>[0] &
-  Parameters<typeof subscriptionRoutes>[0];
+  Parameters<typeof subscriptionRoutes>[0] &
+  Parameters<typeof groupRoutes>[0] &
+  Parameters<typeof tagRoutes>[0];
 
 const BASE = "/manage/v1";
 
@@ -41,6 +47,7 @@ export function managementApi(ports: ManagementPorts, limits: JsonLimits = JSON_
   const groups = [
     sessionRoutes(ports),
     applicationRoutes(ports),
+    grantRoutes(ports),
     productRoutes(ports),
     codecRoutes(ports),
     deviceRoutes(ports),
@@ -51,6 +58,8 @@ export function managementApi(ports: ManagementPorts, limits: JsonLimits = JSON_
     pushRoutes(ports),
     pushCertificateRoutes(ports),
     subscriptionRoutes(ports),
+    groupRoutes(ports),
+    tagRoutes(ports),
     laterRoutes(ports),
   ];
 

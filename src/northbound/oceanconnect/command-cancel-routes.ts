@@ -31,33 +31,37 @@ export function commandCancelRoutes(
   return new Hono<FrontEnv>()
     .put(
       COMMAND,
-      call("1.9.3", { body: Change }, async ({ application, param }) => ({
+      call("1.9.3", { needs: "edit", body: Change }, async ({ application, param }) => ({
         status: 200,
         json: toCommandResource(await commands.cancel(application.id, param("deviceCommandId"))),
       })),
     )
     .post(
       TASKS,
-      call("1.9.5", { body: CreateTask }, async ({ application, body }) => ({
+      call("1.9.5", { needs: "edit", body: CreateTask }, async ({ application, body }) => ({
         status: 201,
         json: toTask(await commands.createCancelTask(application.id, body.deviceId)),
       })),
     )
     .get(
       TASKS,
-      call("1.9.6", { query: ListTasks }, ({ application, query: { startTime, endTime, ...filter } }) => {
-        const { fromMs, toMs } = periodOf(startTime, endTime);
-        const { items, totalCommands } = commands.queryCancelTasks(application.id, {
-          ...filter,
-          createdAfter: fromMs === undefined ? undefined : fromMs - 1, // the service leaves both ends out
-          createdBefore: toMs === undefined ? undefined : toMs + 1,
-        });
-        const { pageNo, pageSize } = filter;
-        return {
-          status: 200,
-          json: { pagination: { pageNo, pageSize, totalSize: totalCommands }, data: items.map(toTask) },
-        };
-      }),
+      call(
+        "1.9.6",
+        { needs: "query", query: ListTasks },
+        ({ application, query: { startTime, endTime, ...filter } }) => {
+          const { fromMs, toMs } = periodOf(startTime, endTime);
+          const { items, totalCommands } = commands.queryCancelTasks(application.id, {
+            ...filter,
+            createdAfter: fromMs === undefined ? undefined : fromMs - 1, // the service leaves both ends out
+            createdBefore: toMs === undefined ? undefined : toMs + 1,
+          });
+          const { pageNo, pageSize } = filter;
+          return {
+            status: 200,
+            json: { pagination: { pageNo, pageSize, totalSize: totalCommands }, data: items.map(toTask) },
+          };
+        },
+      ),
     );
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import type { Command } from "../../capabilities/commands/command";
 import { command, failing, harness } from "./testing/harness";
 import { REQUESTS } from "./testing/requests";
+import { otherApplication } from "./testing/samples";
 
 const long = (length: number) => "x".repeat(length);
 
@@ -126,6 +127,13 @@ describe("1.9.1", () => {
         },
       ],
     ]);
+  });
+  test("the callback address of who acts for another application is its own", async () => {
+    const h = harness();
+    h.tokens.authorize.mockResolvedValue(otherApplication);
+    h.grants.accessOf.mockReturnValue("edit");
+    expect((await h.call("POST", `${path}?appId=app-1`, body)).status).toBe(201);
+    expect(h.commands.create.mock.calls).toMatchObject([["app-1", { callbackUrl: "http://h:9/c", callbackAppNo: 8 }]]);
   });
   test("a cached one is PENDING; what it was cached for is shown", async () => {
     const h = harness();

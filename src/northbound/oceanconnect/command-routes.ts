@@ -46,7 +46,7 @@ export function commandRoutes({ call }: Endpoints, commands: Pick<CommandService
   return new Hono<FrontEnv>()
     .post(
       SEND,
-      call("1.9.7", { body: Signal }, async ({ application, body: { header, body: paras }, param }) => {
+      call("1.9.7", { needs: "edit", body: Signal }, async ({ application, body: { header, body: paras }, param }) => {
         const target = parseWith(Target, { deviceId: param("deviceId"), serviceId: param("serviceId") });
         const command = await commands.send(application.id, { ...target, ...header, paras });
         const timestamp = renderUtcTime(command.sentAt ?? command.createdAt);
@@ -55,13 +55,14 @@ export function commandRoutes({ call }: Endpoints, commands: Pick<CommandService
     )
     .post(
       COMMANDS,
-      call("1.9.1", { body: Create }, async ({ application, body }) => {
+      call("1.9.1", { needs: "edit", body: Create }, async ({ application, caller, body }) => {
         const { deviceId, command, callbackUrl, expireTime: expireTimeS, maxRetransmit } = body;
         if (callbackUrl) parseCallbackUrl(callbackUrl);
         const created = await commands.create(application.id, {
           ...command,
           deviceId,
           callbackUrl: callbackUrl || undefined,
+          callbackAppNo: caller.no === application.no ? undefined : caller.no,
           expireTimeS,
           maxRetransmit,
         });
@@ -71,19 +72,23 @@ export function commandRoutes({ call }: Endpoints, commands: Pick<CommandService
     )
     .get(
       COMMANDS,
-      call("1.9.2", { query: List }, ({ application, query: { pageNo, pageSize, deviceId, startTime, endTime } }) => {
-        const { fromMs, toMs } = periodOf(startTime, endTime);
-        const { items, total } = commands.query(application.id, {
-          deviceId,
-          createdAfter: fromMs === undefined ? undefined : fromMs - 1, // the service leaves both ends out
-          createdBefore: toMs === undefined ? undefined : toMs + 1,
-          pageNo,
-          pageSize,
-        });
-        return {
-          status: 200,
-          json: { pagination: { pageNo, pageSize, totalSize: total }, data: items.map(toCommandResource) },
-        };
-      }),
+      call(
+        "1.9.2",
+        { needs: "query", query: List },
+        ({ application, query: { pageNo, pageSize, deviceId, startTime, endTime } }) => {
+          const { fromMs, toMs } = periodOf(startTime, endTime);
+          const { items, total } = commands.query(application.id, {
+            deviceId,
+            createdAfter: fromMs === undefined ? undefined : fromMs - 1, // the service leaves both ends out
+            createdBefore: toMs === undefined ? undefined : toMs + 1,
+            pageNo,
+            pageSize,
+          });
+          return {
+            status: 200,
+            json: { pagination: { pageNo, pageSize, totalSize: total }, data: items.map(toCommandResource) },
+          };
+        },
+      ),
     );
 }

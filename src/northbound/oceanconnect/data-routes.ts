@@ -22,7 +22,7 @@ export type DataPorts = NamedDevicesPorts & { readonly history: Pick<History, "p
 export function dataRoutes({ call }: Endpoints, ports: DataPorts) {
   return new Hono<FrontEnv>().get(
     "/iocm/app/data/v1.2.0/deviceDataHistory",
-    call("1.6.3", { query: HistoryQuery }, async ({ application, query }) => {
+    call("1.6.3", { needs: "query", query: HistoryQuery }, async ({ application, query }) => {
       const { pageNo, pageSize, startTime, endTime, ...named } = query;
       const period = periodOf(startTime, endTime);
       const found = namedDevices(ports, application, named);

@@ -76,14 +76,14 @@ export function deviceQueryRoutes({ call }: Endpoints, ports: DeviceQueryPorts) 
   return new Hono<FrontEnv>()
     .get(
       `${PATH}/:deviceId`,
-      call("1.6.1", { query: z.object({ select }) }, ({ application, query, param }) => {
+      call("1.6.1", { needs: "query", query: z.object({ select }) }, ({ application, query, param }) => {
         const device = devices.get(application.id, param("deviceId"));
         return { status: 200, json: toResource(device, shadow.of(device.no), query.select === "imsi") };
       }),
     )
     .get(
       PATH,
-      call("1.6.2", { query: List }, ({ application, query }) => {
+      call("1.6.2", { needs: "query", query: List }, ({ application, query }) => {
         const { pageNo, pageSize, sort, select, startTime, endTime, ...filter } = query;
         if (pageNo === undefined && filter.gatewayId === undefined) throw new DomainError("PAGE_OR_GATEWAY_MISSING");
         const { fromMs: startMs, toMs: endMs } = periodOf(startTime, endTime);
@@ -103,7 +103,7 @@ export function deviceQueryRoutes({ call }: Endpoints, ports: DeviceQueryPorts) 
     )
     .get(
       "/iocm/app/data/v1.1.0/deviceCapabilities",
-      call("1.6.5", { query: Capabilities }, ({ application, query }) => {
+      call("1.6.5", { needs: "query", query: Capabilities }, ({ application, query }) => {
         const found = devicesOf(application, query.deviceId, query.gatewayId);
         const productOf = ({ productNo }: Device) =>
           productNo === undefined ? undefined : products.compiled(productNo)?.product;

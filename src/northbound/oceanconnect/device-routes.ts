@@ -55,7 +55,7 @@ export function deviceRoutes({ call }: Endpoints, devices: Pick<DeviceService, "
   return new Hono<FrontEnv>()
     .put(
       PATH,
-      call("1.5.4", { body: Modify }, async ({ application, body, param }) => {
+      call("1.5.4", { needs: "edit", body: Modify }, async ({ application, body, param }) => {
         const patch = toPatch(body);
         const { no } = devices.get(application.id, param("deviceId"));
         await devices.modify(no, patch);
@@ -64,7 +64,7 @@ export function deviceRoutes({ call }: Endpoints, devices: Pick<DeviceService, "
     )
     .delete(
       PATH,
-      call("1.5.5", { query: Delete }, async ({ application, query, param }) => {
+      call("1.5.5", { needs: "edit", query: Delete }, async ({ application, query, param }) => {
         const { no } = devices.get(application.id, param("deviceId"));
         await devices.delete(no, { cascade: query.cascade });
         return undefined;

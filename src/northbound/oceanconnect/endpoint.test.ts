@@ -1,8 +1,14 @@
 import { describe, expect, test } from "bun:test";
+import { Hono } from "hono";
+import { z } from "zod";
 import { DomainError } from "../../platform/domain-error";
+import type { FrontEnv } from "../http/request-env";
 import { oceanConnectMount } from ".";
+import { endpoints } from "./endpoint";
+import { errorRow } from "./errors";
 import { AUTHORIZED, failing, harness } from "./testing/harness";
 import { CALL_SECTIONS, type CallSection, REQUESTS, type Sample, withQuery } from "./testing/requests";
+import { application, otherApplication } from "./testing/samples";
 
 type Row = [status: number, code: string];
 const row = ({ status, json }: { status: number; json: { error_code: string } }): Row => [status, json.error_code];
@@ -11,12 +17,16 @@ const oneOf =
   (section: CallSection): T =>
     special[section] ?? others;
 
+const inAll = <T>(sections: readonly CallSection[], value: T) =>
+  Object.fromEntries(sections.map((section) => [section, value])) as Partial<Record<CallSection, T>>;
 const COMMANDS = ["1.9.1", "1.9.2", "1.9.3", "1.9.5", "1.9.6"] as const;
-const atCommands = (status: number, code: string) =>
-  Object.fromEntries(COMMANDS.map((section) => [section, [status, code] as Row]));
-const KEY_MISSING = oneOf<Row>({ ...atCommands(500, "100220"), "1.7.2": [500, "100229"] }, [401, "100025"]);
+const GROUPS = ["1.11.1", "1.11.2", "1.11.3", "1.11.4", "1.11.5"] as const;
+const GROUP_MEMBERS = ["1.11.6", "1.11.7", "1.11.8"] as const;
+
+const KEY_MISSING = oneOf<Row>({ ...inAll<Row>(COMMANDS, [500, "100220"]), "1.7.2": [500, "100229"] }, [401, "100025"]);
 const APP_UNKNOWN = oneOf<Row>(
   {
+    ...inAll<Row>(GROUPS, [200, "100203"]),
     "1.5.1": [500, "100203"],
     "1.5.2": [500, "100203"],
     "1.9.1": [200, "100203"],
@@ -33,6 +43,8 @@ const APP_UNKNOWN = oneOf<Row>(
 );
 const CALLER_UNKNOWN = oneOf<Row>(
   {
+    ...inAll<Row>(GROUPS, [200, "100203"]),
+    ...inAll<Row>(GROUP_MEMBERS, [500, "100203"]),
     "1.5.3": [500, "100203"],
     "1.9.1": [200, "100203"],
     "1.9.2": [200, "100203"],
@@ -46,9 +58,13 @@ const CALLER_UNKNOWN = oneOf<Row>(
   },
   [403, "100203"],
 );
-const NOT_AUTHORIZED = oneOf<Row>({ "1.9.3": [200, "100217"], "1.9.7": [200, "100217"] }, [403, "100217"]);
+const NOT_AUTHORIZED = oneOf<Row>(
+  { "1.9.3": [200, "100217"], "1.9.7": [200, "100217"], ...inAll<Row>(GROUPS, [200, "100217"]) },
+  [403, "100217"],
+);
 const BAD_INPUT = oneOf<Row>(
   {
+    ...inAll<Row>([...GROUPS, ...GROUP_MEMBERS], [400, "50400"]),
     "1.5.1": [400, "50400"],
     "1.5.2": [400, "50400"],
     "1.5.3": [400, "50400"],
@@ -64,31 +80,49 @@ const BAD_INPUT = oneOf<Row>(
 const UNREADABLE = oneOf<Row>(
   {
     "1.5.1": [400, "100007"],
-    "1.5.8": [400, "50400"],
     "1.5.2": [400, "100007"],
     "1.5.3": [400, "100007"],
     "1.5.4": [400, "50400"],
+    "1.5.8": [400, "50400"],
     "1.7.2": [400, "100228"],
+    ...inAll<Row>([...GROUPS, ...GROUP_MEMBERS], [400, "50400"]),
   },
   [400, "100022"],
 );
-const FAULT = oneOf<Row>({ ...atCommands(500, "100001"), "1.7.2": [500, "100244"] }, [500, "50252"]);
+const FAULT = oneOf<Row>({ ...inAll<Row>(COMMANDS, [500, "100001"]), "1.7.2": [500, "100244"] }, [500, "50252"]);
 
 const send = (
   h: ReturnType<typeof harness>,
   { method, path, body }: Sample,
   headers = AUTHORIZED as Record<string, string>,
 ) => h.call(method, path, body, headers);
+/** app-2 calls in place of app-1, whose things the samples are about. */
+function callerIsOther(access: "query" | "edit" | undefined) {
+  const h = harness();
+  h.tokens.authorize.mockResolvedValue(otherApplication);
+  h.grants.accessOf.mockImplementation((owner, grantee) =>
+    owner === application.no && grantee === otherApplication.no ? access : undefined,
+  );
+  return h;
+}
+/** With the right to read only: what is read, and what concerns the caller's own address. */
+const isRead = (section: CallSection) =>
+  REQUESTS[section].method === "GET" || section === "1.7.1" || section === "1.7.6";
+const IN_BODY: readonly CallSection[] = ["1.7.1", "1.11.1"];
+const OWN_ONLY: readonly CallSection[] = ["1.7.2"];
+const NAMES_OWNER = CALL_SECTIONS.filter((section) => !OWN_ONLY.includes(section));
+
 const WITH_BODY = CALL_SECTIONS.filter((section) => REQUESTS[section].body);
 
 describe.each(CALL_SECTIONS)("%s", (section) => {
   const sample = REQUESTS[section];
 
-  test("is answered in JSON, or with nothing under 204", async () => {
+  test("is answered in JSON, or with nothing where the document has nothing", async () => {
     const h = harness();
     const answer = await send(h, sample);
     expect(h.faults).toEqual([]);
-    if (answer.status === 204 || section === "1.7.2") expect(answer.text).toBe("");
+    const isSilent = answer.status === 204 || ["1.7.2", "1.11.2", "1.11.8"].includes(section);
+    if (isSilent) expect([answer.text, answer.type]).toEqual(["", null]);
     else expect(answer.type).toBe("application/json; charset=UTF-8");
     expect(answer.json?.error_code).toBeUndefined();
     expect(h.env.caller).toBe("app-1");
@@ -135,29 +169,6 @@ describe.each(CALL_SECTIONS)("%s", (section) => {
     expect(answer.json?.error_code).toBeUndefined();
   });
 
-  test.each([
-    ["of an application that did not authorise it", "app-2", NOT_AUTHORIZED(section)],
-    ["of an unknown application", "app-9", APP_UNKNOWN(section)],
-  ])("resources %s are out of reach, whatever else is wrong", async (_name, appId, expected) => {
-    const h = harness();
-    const body = sample.body && {};
-    const answer = await send(h, {
-      ...sample,
-      path: withQuery(sample.path, `appId=${appId}&pageSize=x`),
-      ...(body && { body }),
-    });
-    expect(row(answer)).toEqual(expected);
-    expect([h.devices.get.mock.calls.length, h.effects()]).toEqual([0, 0]);
-  });
-
-  test("a parameter that comes twice is ambiguous", async () => {
-    const h = harness();
-    const answer = await send(h, { ...sample, path: withQuery(sample.path, "appId=app-1&appId=app-2") });
-    expect(row(answer)).toEqual(BAD_INPUT(section));
-    expect(answer.json.error_detail).toEqual({ issues: [{ field: "appId", reason: "is given more than once" }] });
-    expect(h.effects()).toBe(0);
-  });
-
   test("a fault is told without its reason and logged with it", async () => {
     const h = harness();
     const broken = () => {
@@ -176,6 +187,128 @@ describe.each(CALL_SECTIONS)("%s", (section) => {
     expect(row(answer)).toEqual([405, "100022"]);
     expect(answer.headers.get("allow")).toContain(sample.method);
   });
+});
+
+describe.each(NAMES_OWNER)("%s for an application that is named", (section) => {
+  const sample = REQUESTS[section];
+
+  test.each([
+    ["of an application that did not authorise it", "app-2", NOT_AUTHORIZED(section)],
+    ["of an unknown application", "app-9", APP_UNKNOWN(section)],
+  ])("resources %s are out of reach, whatever else is wrong", async (_name, appId, expected) => {
+    const h = harness();
+    const body = sample.body && {};
+    const answer = await send(h, {
+      ...sample,
+      path: withQuery(sample.path, `appId=${appId}&pageSize=x`),
+      ...(body && { body }),
+    });
+    expect(row(answer)).toEqual(expected);
+    expect([h.devices.get.mock.calls.length, h.effects()]).toEqual([0, 0]);
+  });
+
+  test("the right to read is enough to read, and for nothing else", async () => {
+    const h = callerIsOther("query");
+    const answer = await send(h, { ...sample, path: withQuery(sample.path, "appId=app-1") });
+    if (isRead(section)) expect(answer.json?.error_code).toBeUndefined();
+    else expect([row(answer), h.effects()]).toEqual([NOT_AUTHORIZED(section), 0]);
+    expect(h.env.caller).toBe("app-2");
+  });
+
+  test("who may edit acts like the owner", async () => {
+    const h = callerIsOther("edit");
+    const answer = await send(h, { ...sample, path: withQuery(sample.path, "appId=app-1") });
+    const own = harness();
+    const { status, text } = await send(own, sample);
+    expect([answer.status, answer.text, h.effects()]).toEqual([status, text, own.effects()]);
+  });
+
+  test("the right is not the reverse one, and is needed to be named", async () => {
+    const h = harness();
+    h.grants.accessOf.mockImplementation((owner) => (owner === application.no ? "edit" : undefined));
+    expect(row(await send(h, { ...sample, path: withQuery(sample.path, "appId=app-2") }))).toEqual(
+      NOT_AUTHORIZED(section),
+    );
+    expect(h.effects()).toBe(0);
+  });
+
+  test("a parameter that comes twice is ambiguous", async () => {
+    const h = harness();
+    const answer = await send(h, { ...sample, path: withQuery(sample.path, "appId=app-1&appId=app-2") });
+    expect(row(answer)).toEqual(BAD_INPUT(section));
+    expect(answer.json.error_detail).toEqual({ issues: [{ field: "appId", reason: "is given more than once" }] });
+    expect(h.effects()).toBe(0);
+  });
+});
+
+test.each(OWN_ONLY)("%s has no parameter for an owner: who names one acts for itself", async (section) => {
+  const h = callerIsOther("edit");
+  const sample = REQUESTS[section];
+  const answer = await send(h, {
+    ...sample,
+    path: withQuery(sample.path, "appId=app-1&appId=app-9"),
+    body: { ...sample.body, appId: "app-1" },
+  });
+  expect(answer.json?.error_code).toBeUndefined();
+  expect(h.subscriptions.subscribe.mock.calls).toMatchObject([[{ appNo: otherApplication.no, appId: "app-2" }]]);
+});
+
+test.each(IN_BODY)("the body of %s may name the owner too, the same one", async (section) => {
+  const sample = REQUESTS[section];
+  const body = { ...sample.body, appId: "app-1" };
+  const h = callerIsOther("edit");
+  const answer = await send(h, { ...sample, path: withQuery(sample.path, "appId=app-2"), body });
+  expect([row(answer), h.effects()]).toEqual([BAD_INPUT(section), 0]);
+  expect((await send(callerIsOther("edit"), { ...sample, body })).json?.error_code).toBeUndefined();
+  expect(row(await send(callerIsOther(undefined), { ...sample, body }))).toEqual(NOT_AUTHORIZED(section));
+});
+
+describe("names of the owner", () => {
+  const { tokens, applications, grants } = callerIsOther("query");
+  const calls = endpoints({ tokens, applications, grants, bodyLimits: { maxBytes: 1_000, maxDepth: 8 } });
+  const whose = ({ application: { id }, access }: { application: { id: string }; access: string }) =>
+    ({ status: 200, json: [id, access] }) as const;
+  const app = new Hono<FrontEnv>()
+    .get("/access", calls.call("1.6.1", { needs: "query", owner: "accessAppId" }, whose))
+    .get("/owner", calls.call("1.6.1", { needs: "query", owner: "ownerAppId" }, whose))
+    .post(
+      "/owner",
+      calls.call("1.6.1", { needs: "query", owner: "ownerAppId", ownerInBody: true, body: z.object({}) }, whose),
+    )
+    .get("/own", calls.call("1.6.1", { needs: "own" }, whose));
+  const ask = async (path: string, body?: object) => {
+    const init = body && { method: "POST", body: JSON.stringify(body) };
+    const headers = { ...AUTHORIZED, "content-type": "application/json" };
+    const { env } = harness();
+    return (await app.request(path, { headers, ...init }, env)).json();
+  };
+  test.each([
+    ["/access?accessAppId=app-1", undefined, ["app-1", "query"]],
+    ["/access?appId=app-1", undefined, ["app-1", "query"]],
+    ["/access?appId=app-1&accessAppId=app-1", undefined, ["app-1", "query"]],
+    ["/owner?ownerAppId=app-1", undefined, ["app-1", "query"]],
+    ["/owner", { ownerAppId: "app-1" }, ["app-1", "query"]],
+    ["/owner", { appId: "app-1" }, ["app-2", "edit"]],
+    ["/owner?accessAppId=app-1", undefined, ["app-2", "edit"]],
+    ["/own?appId=app-1&accessAppId=app-1", undefined, ["app-2", "edit"]],
+  ])("%s %j", async (path, body, expected) => {
+    expect(await ask(path, body)).toEqual(expected);
+  });
+  test.each([
+    ["/access?appId=app-2&accessAppId=app-1", undefined, "appId"],
+    ["/owner?ownerAppId=app-2", { ownerAppId: "app-1" }, "ownerAppId"],
+  ])("%s %j is ambiguous", async (path, body, field) => {
+    expect(await ask(path, body)).toMatchObject({ error_code: "100405", error_detail: { issues: [{ field }] } });
+  });
+});
+
+test.each([
+  ["1.5.10", "100249", "The operation is not allowed. The application does not have edit permission."],
+  ["1.5.15", "100249", "The operation is not allowed.The application does not have edit permission."],
+  ["1.9.7", "100217", "The application hasn't been authorized."],
+  ["1.11.2", "100217", "The application hasn't been authorized"],
+])("at %s a right that is not enough is %s", (section, code, desc) => {
+  expect(errorRow(section as CallSection, "APP_EDIT_NOT_AUTHORIZED")).toMatchObject({ code, desc });
 });
 
 describe.each(WITH_BODY)("the body of %s", (section) => {

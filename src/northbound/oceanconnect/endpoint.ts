@@ -1,6 +1,7 @@
 import type { Context, Handler } from "hono";
 import { type ZodType, z } from "zod";
 import type { AccessTokens, AppId, Application, ApplicationService } from "../../capabilities/applications/application";
+import type { Access, ApplicationGrants } from "../../capabilities/applications/application-grants";
 import { DomainError } from "../../platform/domain-error";
 import { type BodyLimits, parseWith, readJson } from "../http/json-body";
 import { parseQuery } from "../http/query";
@@ -10,27 +11,41 @@ import { type ErrorKey, errorRow, type Section } from "./errors";
 export type EndpointPorts = {
   readonly tokens: Pick<AccessTokens, "authorize">;
   readonly applications: Pick<ApplicationService, "find">;
+  readonly grants: Pick<ApplicationGrants, "accessOf">;
   readonly bodyLimits: BodyLimits;
 };
 
 type Ctx = Context<FrontEnv>;
 export type Call<Q, B> = {
-  /** Whose resources are meant. */
+  /** Whose resources are meant: the caller's own, or those of an application that has authorised it. */
   readonly application: Application;
+  readonly caller: Application;
+  /** What the caller may do with them; for endpoints of which only some calls change something. */
+  readonly access: Access;
   readonly query: Q;
   readonly body: B;
   readonly param: (name: string) => string;
 };
+type Reach = Pick<Call<unknown, unknown>, "application" | "access">;
 /** What a handler gives back; `undefined` is 204 without a body, `json` undefined is the status without one. */
 export type Answer = { readonly status: 200 | 201 | 202; readonly json: unknown } | undefined;
 
 /** What was being looked at when it failed: who calls, its own resources, or those of an application it named. */
 type About = "caller" | "ownApp" | "namedApp";
+/** appId; accessAppId at 1.11.2 to 1.11.8; ownerAppId at 1.5.10 to 1.5.15. */
+type OwnerName = "appId" | "accessAppId" | "ownerAppId";
 type Shape<Q, B> = {
+  /**
+   * What the caller must be allowed to when it names another application: to read, or to change. `own`: the endpoint has
+   * no parameter for an owner; the names below are unknown to it, and ignored.
+   */
+  readonly needs: Access | "own";
   readonly query?: ZodType<Q> & { readonly shape: Record<string, unknown> };
   readonly body?: ZodType<B>;
-  /** The body may name the owner too (1.7.1); anywhere else such a field is unknown, and ignored. */
-  readonly appIdInBody?: boolean;
+  /** The body may name the owner too (1.5.10, 1.7.1, 1.11.1); elsewhere such a field is unknown, and ignored. */
+  readonly ownerInBody?: boolean;
+  /** What the endpoint calls the owner; `appId` is understood in its query too. */
+  readonly owner?: OwnerName;
 };
 
 const JSON_HEADERS = { "Content-Type": "application/json; charset=UTF-8" };
@@ -38,7 +53,7 @@ const NO_QUERY = z.object({});
 const BEARER = /^Bearer +(\S+) *$/i; // clients that join tokenType and the token send one blank or two
 
 /** One place for what every call has in common, in this order: caller, application, parameters, work, answer or error. */
-export function endpoints({ tokens, applications, bodyLimits }: EndpointPorts) {
+export function endpoints({ tokens, applications, grants, bodyLimits }: EndpointPorts) {
   async function authenticate(c: Ctx): Promise<Application> {
     const appKey = c.req.header("app_key");
     if (!appKey) throw new DomainError("APP_KEY_MISSING", { header: "app_key" });
@@ -47,10 +62,14 @@ export function endpoints({ tokens, applications, bodyLimits }: EndpointPorts) {
     return tokens.authorize(appKey, token);
   }
 
-  /** Acting for another application needs its authorisation, which nobody can give yet. */
-  function requireOwn(caller: Application, named: string | undefined): void {
-    if (named === undefined || named === caller.id) return;
-    throw new DomainError(applications.find(named as AppId) ? "APP_NOT_AUTHORIZED" : "APP_NOT_FOUND", { appId: named });
+  /** Acting for another application needs its authorisation. Throws APP_NOT_FOUND, APP_NOT_AUTHORIZED. */
+  function reach(caller: Application, named: string): Reach {
+    if (named === caller.id) return { application: caller, access: "edit" };
+    const application = applications.find(named as AppId);
+    if (!application) throw new DomainError("APP_NOT_FOUND", { appId: named });
+    const access = grants.accessOf(application.no, caller.no);
+    if (!access) throw new DomainError("APP_NOT_AUTHORIZED", { appId: application.id });
+    return { application, access };
   }
 
   function fail(c: Ctx, section: Section, error: unknown, about: About): Response {
@@ -74,25 +93,35 @@ export function endpoints({ tokens, applications, bodyLimits }: EndpointPorts) {
     /** A call of an application. The schemas see a plain record of the query and the parsed JSON of the body. */
     call<Q = unknown, B = undefined>(
       section: Section,
-      { query: querySchema, body: bodySchema, appIdInBody = false }: Shape<Q, B>,
+      { needs, query: querySchema, body: bodySchema, owner: ownerName = "appId", ownerInBody = false }: Shape<Q, B>,
       handle: (call: Call<Q, B>) => Promise<Answer> | Answer,
     ): Handler<FrontEnv> {
-      const names: ReadonlySet<string> = new Set(["appId", ...Object.keys((querySchema ?? NO_QUERY).shape)]);
+      const owners = needs === "own" ? [] : [...new Set([ownerName, "appId"])];
+      const names: ReadonlySet<string> = new Set([...owners, ...Object.keys((querySchema ?? NO_QUERY).shape)]);
       return async (c) => {
         let about: About = "caller";
         try {
-          const application = await authenticate(c);
-          c.env.caller = application.id;
+          const caller = await authenticate(c);
+          c.env.caller = caller.id;
           about = "ownApp";
+          let named: Reach | undefined;
+          const name = (field: string, appId: string | undefined) => {
+            if (appId === undefined) return;
+            about = "namedApp";
+            const found = reach(caller, appId);
+            if (needs === "edit") requireEdit(found);
+            if (named && named.application.no !== found.application.no) throw ambiguous(field);
+            named = found;
+          };
           const rawQuery = parseQuery(c.req.url, names);
-          if (rawQuery.appId !== undefined) about = "namedApp";
-          requireOwn(application, rawQuery.appId);
+          for (const field of owners) name(field, rawQuery[field]);
           const rawBody = bodySchema ? await readJson(c.req.raw, bodyLimits) : undefined;
-          if (appIdInBody) requireOwn(application, appIdOf(rawBody));
+          if (ownerInBody) name(ownerName, textIn(rawBody, ownerName));
+          const { application, access }: Reach = named ?? { application: caller, access: "edit" };
           const query = (querySchema ? parseWith(querySchema, rawQuery) : rawQuery) as Q;
           const body = (bodySchema ? parseWith(bodySchema, rawBody) : undefined) as B;
           const param = (name: string) => c.req.param(name) ?? "";
-          return draw(c, await handle({ application, query, body, param }));
+          return draw(c, await handle({ application, caller, access, query, body, param }));
         } catch (error) {
           return fail(c, section, error, about);
         }
@@ -102,12 +131,20 @@ export function endpoints({ tokens, applications, bodyLimits }: EndpointPorts) {
 }
 export type Endpoints = ReturnType<typeof endpoints>;
 
-/** A value of a wrong type is left to the schema. */
-function appIdOf(body: unknown): string | undefined {
-  if (typeof body !== "object" || body === null || !Object.hasOwn(body, "appId")) return undefined;
-  const { appId } = body as { appId?: unknown };
-  return typeof appId === "string" && appId !== "" ? appId : undefined;
+/** Throws APP_EDIT_NOT_AUTHORIZED when the caller may only read. */
+export function requireEdit({ application, access }: Reach): void {
+  if (access !== "edit") throw new DomainError("APP_EDIT_NOT_AUTHORIZED", { appId: application.id });
 }
+
+/** A value of a wrong type is left to the schema. */
+function textIn(body: unknown, field: string): string | undefined {
+  if (typeof body !== "object" || body === null || !Object.hasOwn(body, field)) return undefined;
+  const value = (body as Record<string, unknown>)[field];
+  return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+const ambiguous = (field: string) =>
+  new DomainError("INPUT_INVALID", { issues: [{ field, reason: "names another application than before" }] });
 
 /** The dialect's words for what was thrown. `error_detail` is ours, for people: what is wrong, and where. */
 export function errorBody(section: Section, error: unknown, about: About) {

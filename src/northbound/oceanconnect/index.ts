@@ -1,7 +1,9 @@
 import { Hono } from "hono";
 import type { AccessTokens, ApplicationService } from "../../capabilities/applications/application";
+import type { ApplicationGrants } from "../../capabilities/applications/application-grants";
 import type { CommandService } from "../../capabilities/commands/command";
 import type { DeviceService } from "../../capabilities/devices/device-service";
+import type { GroupService } from "../../capabilities/groups/group";
 import type { ProductService } from "../../capabilities/products/product";
 import type { DesiredShadow } from "../../capabilities/shadow/desired";
 import type { ReportedShadow } from "../../capabilities/shadow/reported-shadow";
@@ -17,6 +19,7 @@ import { dataRoutes } from "./data-routes";
 import { deviceQueryRoutes } from "./device-query-routes";
 import { deviceRoutes } from "./device-routes";
 import { endpoints, errorBody } from "./endpoint";
+import { groupRoutes } from "./group-routes";
 import { loginRoutes } from "./login-routes";
 import { registrationRoutes } from "./registration-routes";
 import { shadowRoutes } from "./shadow-routes";
@@ -40,8 +43,10 @@ export const OCEANCONNECT_DEFAULTS: OceanConnectSettings = {
 export type OceanConnectPorts = {
   readonly tokens: AccessTokens;
   readonly applications: Pick<ApplicationService, "find">;
+  readonly grants: Pick<ApplicationGrants, "accessOf">;
   readonly products: Pick<ProductService, "compiled">;
   readonly devices: DeviceService;
+  readonly groups: GroupService;
   readonly subscriptions: SubscriptionService;
   readonly commands: Pick<
     CommandService,
@@ -55,9 +60,9 @@ export type OceanConnectPorts = {
 
 /** The vendor's application API (reference v12): everything below `/iocm` and `/iodm`. */
 export function oceanConnect({ settings = OCEANCONNECT_DEFAULTS, ...ports }: OceanConnectPorts): Hono<FrontEnv> {
-  const { tokens, applications, devices, subscriptions, commands } = ports;
+  const { tokens, applications, grants, devices, groups, subscriptions, commands } = ports;
   const bodyLimits = settings.body;
-  const calls = endpoints({ tokens, applications, bodyLimits });
+  const calls = endpoints({ tokens, applications, grants, bodyLimits });
   const app = new Hono<FrontEnv>()
     .route("/", loginRoutes(calls, tokens, bodyLimits))
     .route("/", registrationRoutes(calls, devices))
@@ -67,7 +72,8 @@ export function oceanConnect({ settings = OCEANCONNECT_DEFAULTS, ...ports }: Oce
     .route("/", shadowRoutes(calls, { ...ports, ...settings }))
     .route("/", subscriptionRoutes(calls, subscriptions))
     .route("/", commandRoutes(calls, commands))
-    .route("/", commandCancelRoutes(calls, commands));
+    .route("/", commandCancelRoutes(calls, commands))
+    .route("/", groupRoutes(calls, groups));
   return refuseTheRest(app, calls);
 }
 

@@ -65,7 +65,7 @@ export function registrationRoutes(
   return new Hono<FrontEnv>()
     .post(
       PATH_V1,
-      call("1.5.1", { body: RegisterByCode }, async ({ application, body }) => {
+      call("1.5.1", { needs: "edit", body: RegisterByCode }, async ({ application, body }) => {
         const { nodeId, deviceName: name, endUserId: endUser, imsi, psk, isSecure, timeout: timeoutS } = body;
         const verifyCode = readVerifyCode(body.verifyCode);
         const made = await devices.register(application.id, {
@@ -84,7 +84,7 @@ export function registrationRoutes(
     )
     .post(
       PATH_V2,
-      call("1.5.2", { body: Register }, async ({ application, body }) => {
+      call("1.5.2", { needs: "edit", body: Register }, async ({ application, body }) => {
         const { nodeId, name } = body.deviceInfo;
         const { endUserId: endUser, organization, region, timezone } = body;
         const { device, psk, secret } = await devices.register(application.id, {
@@ -98,7 +98,7 @@ export function registrationRoutes(
     )
     .put(
       `${PATH_V1}/:deviceId`,
-      call("1.5.3", { body: Refresh }, async ({ application, body, param }) => {
+      call("1.5.3", { needs: "edit", body: Refresh }, async ({ application, body, param }) => {
         const verifyCode = readVerifyCode(body.verifyCode);
         const { no } = devices.get(application.id, param("deviceId"));
         const refreshed = await devices.refreshCredentials(no, {
@@ -111,7 +111,7 @@ export function registrationRoutes(
     )
     .get(
       `${PATH_V1}/:deviceId`,
-      call("1.5.7", {}, ({ application, param }) => {
+      call("1.5.7", { needs: "query" }, ({ application, param }) => {
         const { id, activated, info } = devices.get(application.id, param("deviceId"));
         return { status: 200, json: { deviceId: id, activated, name: info.name ?? null } };
       }),

@@ -34,12 +34,12 @@ export type ShadowPorts = ReportedPorts & NamedDevicesPorts & { readonly desired
 export function shadowRoutes({ call }: Endpoints, ports: ShadowPorts) {
   const { devices, products, shadow, desired } = ports;
 
-  const modify = call("1.5.8", { body: Modify }, async ({ application, body, param }) => {
+  const modify = call("1.5.8", { needs: "edit", body: Modify }, async ({ application, body, param }) => {
     await desired.want(devices.get(application.id, param("deviceId")), body.serviceDesireds);
     return { status: 200, json: {} };
   });
 
-  const query = call("1.5.9", {}, ({ application, param }) => {
+  const query = call("1.5.9", { needs: "query" }, ({ application, param }) => {
     const device = devices.get(application.id, param("deviceId"));
     return {
       status: 200,
@@ -69,7 +69,7 @@ export function shadowRoutes({ call }: Endpoints, ports: ShadowPorts) {
     return [...reported, ...unreported].map((it) => toService(it, wanted.get(it.serviceId)));
   }
 
-  const history = call("1.6.4", { query: HistoryQuery }, ({ application, query: given }) => {
+  const history = call("1.6.4", { needs: "query", query: HistoryQuery }, ({ application, query: given }) => {
     const { pageNo, pageSize, startTime, endTime, serviceId, property, ...named } = given;
     const period = periodOf(startTime, endTime);
     const byNo = new Map(namedDevices(ports, application, named).map((device) => [device.no, device]));

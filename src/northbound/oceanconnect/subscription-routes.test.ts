@@ -1,9 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { MANAGEMENT_NOTIFY_TYPES, SERVICE_NOTIFY_TYPES } from "../../capabilities/subscriptions/notification";
 import { failing, harness, subscription } from "./testing/harness";
+import { otherApplication } from "./testing/samples";
 
 const PATH = "/iocm/app/sub/v1.2.0/subscriptions";
 const RESOURCE = { subscriptionId: "s1", notifyType: "deviceDataChanged", callbackUrl: "http://h:9/x" };
+const OWN = { ownerAppNos: [7] };
 const wanted = { notifyType: "deviceDataChanged", callbackUrl: "http://h:9/x" };
 
 describe("1.7.1", () => {
@@ -11,7 +13,9 @@ describe("1.7.1", () => {
     const h = harness();
     const { status, json } = await h.call("POST", `${PATH}?ownerFlag=false`, { ...wanted, appId: "app-1" });
     expect([status, json]).toEqual([201, RESOURCE]);
-    expect(h.subscriptions.subscribe.mock.calls as unknown[]).toEqual([[{ appNo: 7, appId: "app-1", ...wanted }]]);
+    expect(h.subscriptions.subscribe.mock.calls as unknown[]).toEqual([
+      [{ appNo: 7, appId: "app-1", ownerAppNo: 7, madeByNo: 7, ...wanted }],
+    ]);
   });
   test.each([...SERVICE_NOTIFY_TYPES])("knows %s", async (notifyType) => {
     expect((await harness().call("POST", PATH, { ...wanted, notifyType })).status).toBe(201);
@@ -52,7 +56,7 @@ describe("1.7.1", () => {
 });
 
 describe("1.7.1 by MQTT", () => {
-  const mine = { appNo: 7, appId: "app-1" };
+  const mine = { appNo: 7, appId: "app-1", ownerAppNo: 7, madeByNo: 7 };
   test.each([undefined, null, "", "/islet/v1/applications/app-1/notifications/deviceAdded"])(
     "needs no callbackUrl; the service is given %j",
     async (callbackUrl) => {
@@ -158,12 +162,12 @@ describe("1.7.4", () => {
     const h = harness();
     const { status, json } = await h.call("GET", PATH);
     expect([status, json]).toEqual([200, { totalCount: 1, pageNo: 0, pageSize: 10, subscriptions: [RESOURCE] }]);
-    expect(h.subscriptions.list.mock.calls).toEqual([[7, {}, 0, 10]]);
+    expect(h.subscriptions.list.mock.calls).toEqual([[7, OWN, 0, 10]]);
   });
   test("filters by every type, also those of 1.7.2", async () => {
     const h = harness();
     await h.call("GET", `${PATH}?notifyType=fwUpgradeResultNotify&pageNo=2&pageSize=100`);
-    expect(h.subscriptions.list.mock.calls).toEqual([[7, { notifyType: "fwUpgradeResultNotify" }, 2, 100]]);
+    expect(h.subscriptions.list.mock.calls).toEqual([[7, { ...OWN, notifyType: "fwUpgradeResultNotify" }, 2, 100]]);
   });
   test.each(["notifyType=x", "pageNo=-1", "pageSize=0", "pageSize=x"])("refuses %s", async (query) => {
     const h = harness();
@@ -181,7 +185,7 @@ describe("1.7.5 and 1.7.6", () => {
   test("delete one", async () => {
     const h = harness();
     expect(await h.call("DELETE", `${PATH}/s1`)).toMatchObject({ status: 204, text: "" });
-    expect(h.subscriptions.delete.mock.calls).toEqual([[7, "s1"]]);
+    expect(h.subscriptions.delete.mock.calls).toEqual([[7, "s1", [7]]]);
     expect(h.subscriptions.deleteMatching).not.toHaveBeenCalled();
   });
   test.each([
@@ -193,7 +197,7 @@ describe("1.7.5 and 1.7.6", () => {
   ])("delete those that match %p", async (query, filter) => {
     const h = harness();
     expect(await h.call("DELETE", PATH + query)).toMatchObject({ status: 204, text: "" });
-    expect(h.subscriptions.deleteMatching.mock.calls).toEqual([[7, filter]]);
+    expect(h.subscriptions.deleteMatching.mock.calls).toEqual([[7, { ...OWN, ...filter }]]);
     expect(h.subscriptions.delete).not.toHaveBeenCalled();
   });
   test.each(["channel=a&channel=b", `callbackUrl=${"x".repeat(1_025)}`, `channel=${"x".repeat(33)}`])(
@@ -212,5 +216,68 @@ describe("1.7.5 and 1.7.6", () => {
       status: 404,
       json: { error_code: "100225", error_desc: "The resource is not found" },
     });
+  });
+});
+
+describe("on another application's data", () => {
+  /** app-2 (8) calls for app-1 (7), which has authorised it. */
+  function authorised(access: "query" | "edit") {
+    const h = harness();
+    h.tokens.authorize.mockResolvedValue(otherApplication);
+    h.grants.accessOf.mockImplementation((owner, grantee) => (owner === 7 && grantee === 8 ? access : undefined));
+    return h;
+  }
+  test.each(["?ownerFlag=true", ""])("the address is the caller's with %p", async (query) => {
+    const h = authorised("query");
+    expect((await h.call("POST", PATH + query, { ...wanted, appId: "app-1" })).status).toBe(201);
+    expect(h.subscriptions.subscribe.mock.calls).toMatchObject([[{ appNo: 7, ownerAppNo: 8, madeByNo: 8 }]]);
+  });
+  test.each([
+    ["", 8],
+    ["?ownerFlag=false", 7],
+  ])("by MQTT too, where the topic is the address: %p", async (query, ownerAppNo) => {
+    const h = authorised("edit");
+    const body = { notifyType: "deviceAdded", channel: "MQTTS", appId: "app-1" };
+    expect((await h.call("POST", PATH + query, body)).status).toBe(201);
+    expect(h.subscriptions.subscribe.mock.calls as unknown[]).toEqual([
+      [{ appNo: 7, appId: "app-1", ownerAppNo, madeByNo: 8, notifyType: "deviceAdded", channel: "MQTTS" }],
+    ]);
+  });
+  test("the address is the owner's with ownerFlag=false, which needs the right to edit", async () => {
+    const body = { ...wanted, appId: "app-1" };
+    const reader = authorised("query");
+    expect(await reader.call("POST", `${PATH}?ownerFlag=false`, body)).toMatchObject({
+      status: 403,
+      json: { error_code: "100217" },
+    });
+    expect(reader.effects()).toBe(0);
+    const editor = authorised("edit");
+    expect((await editor.call("POST", `${PATH}?ownerFlag=false`, body)).status).toBe(201);
+    expect(editor.subscriptions.subscribe.mock.calls).toMatchObject([[{ appNo: 7, ownerAppNo: 7, madeByNo: 8 }]]);
+  });
+  test("sees the owner's and its own", async () => {
+    const h = authorised("query");
+    await h.call("GET", `${PATH}?appId=app-1`);
+    await h.call("GET", `${PATH}/s1?appId=app-1`);
+    expect(h.subscriptions.list.mock.calls).toMatchObject([[7, { ownerAppNos: [7, 8] }, 0, 10]]);
+    expect(h.subscriptions.get.mock.calls).toEqual([[7, "s1", [7, 8]]]);
+  });
+  test.each([
+    ["query", 7, 403, 0],
+    ["query", 8, 204, 1],
+    ["edit", 7, 204, 1],
+  ] as const)("with the right to %s deletes the one of %d: %d", async (access, ownerAppNo, status, deleted) => {
+    const h = authorised(access);
+    h.subscriptions.get.mockReturnValue({ ...subscription, ownerAppNo });
+    expect((await h.call("DELETE", `${PATH}/s1?appId=app-1`)).status).toBe(status);
+    expect(h.subscriptions.delete.mock.calls.length).toBe(deleted);
+  });
+  test.each([
+    ["query", [8]],
+    ["edit", [7, 8]],
+  ] as const)("with the right to %s deletes those of %p that match", async (access, ownerAppNos) => {
+    const h = authorised(access);
+    await h.call("DELETE", `${PATH}?appId=app-1`);
+    expect(h.subscriptions.deleteMatching.mock.calls as unknown[]).toEqual([[7, { ownerAppNos }]]);
   });
 });

@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import { z } from "zod";
+import type { Application } from "../../capabilities/applications/application";
 import {
   MANAGEMENT_NOTIFY_TYPES,
   NOTIFY_TYPES,
@@ -13,7 +14,7 @@ import {
 } from "../../capabilities/subscriptions/subscription";
 import { DomainError } from "../../platform/domain-error";
 import type { FrontEnv } from "../http/request-env";
-import type { Endpoints } from "./endpoint";
+import { type Endpoints, requireEdit } from "./endpoint";
 import { integer, MAX_INTEGER, optional, present, text } from "./fields";
 
 const PATH = "/iocm/app/sub/v1.2.0/subscriptions";
@@ -43,10 +44,16 @@ export function subscriptionRoutes({ call }: Endpoints, subscriptions: Subscript
   return new Hono<FrontEnv>()
     .post(
       PATH,
-      call("1.7.1", { query: ownerFlag, body: Subscribe, appIdInBody: true }, async ({ application, body }) => {
+      call("1.7.1", { needs: "query", query: ownerFlag, body: Subscribe, ownerInBody: true }, async (it) => {
+        const { application, caller, query, body } = it;
+        // Who writes the address owns it, unless it says that it is the other's: then it acts for that one.
+        const isOwners = query.ownerFlag === "false";
+        if (isOwners) requireEdit(it);
         const subscription = await subscriptions.subscribe({
           appNo: application.no,
           appId: application.id,
+          ownerAppNo: isOwners ? application.no : caller.no,
+          madeByNo: caller.no,
           notifyType: body.notifyType,
           ...readAddress(body),
         });
@@ -55,41 +62,59 @@ export function subscriptionRoutes({ call }: Endpoints, subscriptions: Subscript
     )
     .post(
       MANAGEMENT_PATH,
-      call("1.7.2", { body: SubscribeManagement }, async ({ application: { no: appNo, id: appId }, body }) => {
-        const { notifyType } = body;
-        await subscriptions.subscribe({ appNo, appId, notifyType, ...readAddress(body), ifExists: "move" });
-        return { status: 200, json: undefined };
-      }),
+      call(
+        "1.7.2",
+        { needs: "own", body: SubscribeManagement },
+        async ({ application: { no: appNo, id: appId }, body }) => {
+          const { notifyType } = body;
+          await subscriptions.subscribe({ appNo, appId, notifyType, ...readAddress(body), ifExists: "move" });
+          return { status: 200, json: undefined };
+        },
+      ),
     )
     .get(
       `${PATH}/:subscriptionId`,
-      call("1.7.3", {}, ({ application, param }) => {
-        const subscription = subscriptions.get(application.no, param("subscriptionId"));
+      call("1.7.3", { needs: "query" }, (it) => {
+        const subscription = subscriptions.get(it.application.no, it.param("subscriptionId"), visibleTo(it));
         return { status: 200, json: toResource(subscription) };
       }),
     )
     .get(
       PATH,
-      call("1.7.4", { query: List }, ({ application, query: { pageNo, pageSize, ...filter } }) => {
-        const { items, total } = subscriptions.list(application.no, present(filter), pageNo, pageSize);
+      call("1.7.4", { needs: "query", query: List }, (it) => {
+        const { pageNo, pageSize, ...given } = it.query;
+        const filter = { ...present(given), ownerAppNos: visibleTo(it) };
+        const { items, total } = subscriptions.list(it.application.no, filter, pageNo, pageSize);
         return { status: 200, json: { totalCount: total, pageNo, pageSize, subscriptions: items.map(toResource) } };
       }),
     )
     .delete(
       `${PATH}/:subscriptionId`,
-      call("1.7.5", {}, async ({ application, param }) => {
-        await subscriptions.delete(application.no, param("subscriptionId"));
+      call("1.7.5", { needs: "query" }, async (it) => {
+        const { no } = it.application;
+        const id = it.param("subscriptionId");
+        if (subscriptions.get(no, id, visibleTo(it)).ownerAppNo !== it.caller.no) requireEdit(it);
+        await subscriptions.delete(no, id, visibleTo(it));
         return undefined;
       }),
     )
     .delete(
       PATH,
-      call("1.7.6", { query: DeleteMatching }, async ({ application, query }) => {
-        await subscriptions.deleteMatching(application.no, present(query));
+      call("1.7.6", { needs: "query", query: DeleteMatching }, async (it) => {
+        const ownerAppNos = it.access === "edit" ? visibleTo(it) : [it.caller.no];
+        await subscriptions.deleteMatching(it.application.no, { ...present(it.query), ownerAppNos });
         return undefined;
       }),
     );
 }
+
+/**
+ * Whose addresses a call reaches among the subscriptions to an application's data: the application's and the caller's
+ * own. What a third one has subscribed is its own affair, and that of the operator.
+ */
+const visibleTo = ({ application, caller }: { application: Application; caller: Application }) => [
+  ...new Set([application.no, caller.no]),
+];
 
 const MAX_CALLBACK_URL = 1_024;
 

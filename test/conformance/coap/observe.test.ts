@@ -90,6 +90,24 @@ describe("a taken notification", () => {
     expect(got).toHaveLength(2);
   });
 
+  test("can be asked for, by whoever has it come from another address", () => {
+    let verdict: Verdict = "taken";
+    const { endpoint, peer } = observer(() => verdict);
+    const [device, other] = [peer(1), peer(2)];
+    expect(endpoint.hasTaken(device, 0x0102)).toBe(false);
+    device.say(NOTIFICATION);
+    expect([endpoint.hasTaken(device, 0x0102), endpoint.hasTaken(other, 0x0102)]).toEqual([true, false]);
+    endpoint.forget(device, 0x0102);
+    expect(endpoint.hasTaken(device, 0x0102)).toBe(false);
+    device.say(NOTIFICATION);
+    endpoint.acknowledge(device, 0x0102);
+    expect(endpoint.hasTaken(device, 0x0102)).toBe(true);
+    verdict = "unknown";
+    other.say(NOTIFICATION);
+    other.expect("70 00 0102");
+    expect(endpoint.hasTaken(other, 0x0102)).toBe(false); // rejected is not taken
+  });
+
   test("of somebody who is vouched for meanwhile is still his", () => {
     const { endpoint, peer, got } = observer();
     const device = peer();

@@ -1,4 +1,4 @@
-import type { Codecs, Decoded, Encoded } from "../../../capabilities/codecs/codec";
+import type { CloudReq, CloudRsp, Codecs, Decoded, Encoded } from "../../../capabilities/codecs/codec";
 import type { ContactEvents } from "../../../capabilities/devices/device";
 import { deviceBench } from "../../../capabilities/devices/testing/device-bench";
 import type { TraceEntry } from "../../../capabilities/devices/trace-sink";
@@ -74,12 +74,12 @@ export async function lwm2mBench({ settings = {}, path }: { settings?: Partial<L
     reports: [{ serviceId: "Raw", data: { hex: Buffer.from(payload).toString("hex") }, eventTimeMs: undefined }],
     hasMore: false,
   });
-  let encodeWith: () => Encoded = () => ({ kind: "bytes", bytes: bytes("0105") });
+  let encodeWith: (message: CloudReq | CloudRsp) => Encoded = () => ({ kind: "bytes", bytes: bytes("0105") });
   const codec = { has: true, answersReports: false };
   const codecs: Codecs = {
     has: () => codec.has,
     decode: (_no, payload, topic) => decodeWith(payload, topic),
-    encode: () => encodeWith(),
+    encode: (_no, message) => encodeWith(message),
     answersReports: () => codec.answersReports,
   };
   const answers: string[] = [];
@@ -199,30 +199,33 @@ export async function lwm2mBench({ settings = {}, path }: { settings?: Partial<L
       peer: Peer,
       token: Uint8Array,
       payload: Uint8Array,
-      { type = "con", code = CODES.content, options = [option("contentFormat", 42)] }: NotifyOptions = {},
+      { type = "con", code = CODES.content, options = [option("contentFormat", 42)], again }: NotifyOptions = {},
     ) {
-      const message: CoapMessage = { type, code, messageId: ++messageId, token, options, payload };
+      if (again === undefined) messageId++;
+      const message: CoapMessage = { type, code, messageId: again ?? messageId, token, options, payload };
       const verdict = handleNotification(hub, acks, peer, decodeMessageView(encodeMessage(message)));
-      return { verdict, messageId };
+      if (verdict !== "unknown") coap.taken.add(`${peer.key} ${message.messageId}`);
+      return { verdict, messageId: message.messageId };
     },
   };
 }
-type NotifyOptions = { type?: MessageType; code?: number; options?: CoapOption[] };
+type NotifyOptions = { type?: MessageType; code?: number; options?: CoapOption[]; again?: number };
 export type LwM2mBench = Awaited<ReturnType<typeof lwm2mBench>>;
 
 /** Requests are noted; `outcomes` answers them in turn, then silence does. */
 function fakeCoap() {
-  const requests: { peer: Peer; request: OutgoingRequest }[] = [];
+  const requests: { peer: Peer; request: OutgoingRequest; signal?: AbortSignal | undefined }[] = [];
   const transmitted: { peer: Peer; datagram: Uint8Array; giveUpAfterMs: number }[] = [];
   const told: string[] = [];
   const outcomes: (RequestOutcome | Promise<RequestOutcome>)[] = [];
   const transmissions: (RequestOutcome | Promise<RequestOutcome>)[] = [];
+  const taken = new Set<string>();
   let acknowledgesFirst = false;
   const next = (queue: typeof outcomes) => Promise.resolve(queue.shift() ?? { kind: "noAcknowledgement" as const });
   const endpoint: CoapEndpoint = {
     receive() {},
-    request(peer, request) {
-      requests.push({ peer, request });
+    request(peer, request, options) {
+      requests.push({ peer, request, signal: options?.signal });
       return next(outcomes);
     },
     prepare: (_peer, request) =>
@@ -239,7 +242,11 @@ function fakeCoap() {
       return next(transmissions);
     },
     acknowledge: (peer, messageId) => told.push(`ack ${peer.port} ${messageId}`),
-    forget: (peer, messageId) => told.push(`forget ${peer.port} ${messageId}`),
+    forget(peer, messageId) {
+      taken.delete(`${peer.key} ${messageId}`);
+      told.push(`forget ${peer.port} ${messageId}`);
+    },
+    hasTaken: (peer, messageId) => taken.has(`${peer.key} ${messageId}`),
     redirect: (from, to) => told.push(`redirect ${from.port} ${to.port}`),
     vouch() {},
     abandon: (peer) => told.push(`abandon ${peer.port}`),
@@ -248,6 +255,7 @@ function fakeCoap() {
   return {
     endpoint,
     requests,
+    taken,
     transmitted,
     outcomes,
     transmissions,

@@ -136,6 +136,7 @@ export async function openFixture({ store, client, clock, settings, threaded = f
     devices: eventBus<DeviceEvents>(),
   };
   const metrics = createMetrics();
+  const grants = new Set<string>();
   let lastId = 0;
   const push = await openPush({
     registry,
@@ -145,6 +146,7 @@ export async function openFixture({ store, client, clock, settings, threaded = f
     render: renderPlainly,
     client,
     application: (no) => applications.get(no),
+    grants: { holds: (ownerNo, granteeNo) => grants.has(`${ownerNo}-${granteeNo}`) },
     events,
     clock,
     ids: { next: () => `id-${++lastId}` },
@@ -171,6 +173,8 @@ export async function openFixture({ store, client, clock, settings, threaded = f
     events,
     metrics,
     applications,
+    /** Who may act for whom, as `owner-grantee`. */
+    grants,
     subscribe: (notifyType: NotifyType, callbackUrl = URL_A, appNo = APP_NO) =>
       push.subscriptions.subscribe({ appNo, appId: APP_ID, notifyType, callbackUrl }),
     subscribeByMqtt: (notifyType: NotifyType) =>
@@ -237,8 +241,8 @@ export function scriptedClient(answer: CallbackClient["post"] = async () => ({ r
   return { client, got, state, values: () => got.map(({ body }) => reportedValue(body)) };
 }
 
-/** Connections of applications in memory: one window for each application, ended when the test says so. */
-export function scriptedSubscribers(window = 4) {
+/** Connections of one application in memory, with one window, ended when the test says so. Others are away. */
+export function scriptedSubscribers(window = 4, ofAppNo = APP_NO) {
   const got: SubscriberMessage[] = [];
   const inFlight: { message: SubscriberMessage; ended: (outcome: DeliveryOutcome) => void }[] = [];
   const changes: ((appNo: number) => void)[] = [];
@@ -246,9 +250,9 @@ export function scriptedSubscribers(window = 4) {
   const state = { reach: "away" as Reach, topics: undefined as readonly string[] | undefined };
   const reachOf = (topic: string): Reach => (state.topics?.includes(topic) === false ? "not_subscribed" : state.reach);
   const link: SubscriberLink = {
-    reach: (_appNo, topic) => reachOf(topic),
-    send(_appNo, message, ended) {
-      if (reachOf(message.topic) !== "connected" || inFlight.length >= window) return false;
+    reach: (appNo, topic) => (appNo === ofAppNo ? reachOf(topic) : "away"),
+    send(appNo, message, ended) {
+      if (appNo !== ofAppNo || reachOf(message.topic) !== "connected" || inFlight.length >= window) return false;
       got.push(message);
       inFlight.push({ message, ended });
       return true;
@@ -257,7 +261,7 @@ export function scriptedSubscribers(window = 4) {
     onRoom: (listener) => void rooms.push(listener),
   };
   const changed = () => {
-    for (const listener of changes) listener(APP_NO);
+    for (const listener of changes) listener(ofAppNo);
   };
   return {
     link,
@@ -278,7 +282,7 @@ export function scriptedSubscribers(window = 4) {
     },
     acknowledge(count = 1) {
       for (const { ended } of inFlight.splice(0, count)) ended("acknowledged");
-      for (const listener of rooms) listener(APP_NO);
+      for (const listener of rooms) listener(ofAppNo);
     },
   };
 }

@@ -1,9 +1,12 @@
 import type { AppId, Application } from "../../../capabilities/applications/application";
+import type { Grant } from "../../../capabilities/applications/application-grants";
 import type { PushCertificate } from "../../../capabilities/applications/push-certificate";
 import type { StoredCodec } from "../../../capabilities/codecs/codec-repository";
 import type { Command, CommandId } from "../../../capabilities/commands/command";
 import type { Device, DeviceId } from "../../../capabilities/devices/device";
+import type { KnownTag } from "../../../capabilities/devices/tags";
 import type { DiagnosisTask, TaskId } from "../../../capabilities/diagnosis/task";
+import type { Group, GroupId } from "../../../capabilities/groups/group";
 import type { Product, ProductId } from "../../../capabilities/products/product";
 import type { PushTargetView } from "../../../capabilities/subscriptions/push-log";
 import type { Subscription, SubscriptionId } from "../../../capabilities/subscriptions/subscription";
@@ -95,6 +98,7 @@ export const command: Command = {
   toType: undefined,
   to: undefined,
   callbackUrl: undefined,
+  callbackAppNo: undefined,
   expireTimeS: undefined,
   maxRetransmit: undefined,
   status: "SUCCESSFUL",
@@ -107,6 +111,12 @@ export const command: Command = {
 };
 const CANCELED: Pick<Command, "dispatch" | "status" | "result" | "issuedTimes" | "expireTimeS" | "maxRetransmit"> = {
   ...{ dispatch: "cached", status: "CANCELED", result: undefined, issuedTimes: 0, expireTimeS: 60, maxRetransmit: 2 },
+};
+export const grant: Grant = {
+  owner: application,
+  grantee: { ...application, no: 8, id: "app2" as AppId, name: "reader" },
+  access: "query",
+  createdAt: AT,
 };
 export const target: PushTargetView = {
   targetNo: 5,
@@ -138,11 +148,28 @@ export const subscription: Subscription = {
   appNo: 7,
   appId: application.id,
   ownerAppNo: 7,
+  madeByNo: 7,
   notifyType: "deviceDataChanged",
   callbackUrl: "http://receiver:9000/x",
   channel: "HTTP",
   createdAt: AT,
 };
+export const group: Group = {
+  no: 21,
+  id: "g1" as GroupId,
+  appNo: 7,
+  appId: application.id,
+  parentId: undefined,
+  name: "cellar",
+  description: "below",
+  maxDevices: 0,
+  devices: 1,
+  isDefault: false,
+  creator: "admin",
+  createdAt: AT,
+};
+export const otherGroup: Group = { ...group, no: 22, id: "g2" as GroupId, name: "attic", parentId: group.id };
+const tag: KnownTag = { tagName: "floor", tagValue: "2", devices: 1, defined: false };
 
 export const diagnosisTask: DiagnosisTask = {
   no: 1,
@@ -182,6 +209,10 @@ function fakePorts(record: (...call: Call) => void): ManagementPorts {
     if (no !== target.targetNo) throw new DomainError("NOT_FOUND");
     return target;
   };
+  const groupOf = (id: string) => {
+    if (id !== group.id && id !== otherGroup.id) throw new DomainError("GROUP_NOT_FOUND", { groupId: id });
+    return id === group.id ? group : otherGroup;
+  };
   const page = <T>(...items: T[]) => ({ items, total: 41 });
 
   return {
@@ -215,6 +246,23 @@ function fakePorts(record: (...call: Call) => void): ManagementPorts {
       },
       async resetSecret(id) {
         return `new secret of ${app(id).id}`;
+      },
+    },
+    grants: {
+      async grant(...args) {
+        record("grant", ...args);
+        return grant;
+      },
+      given(...args) {
+        record("given", ...args);
+        return page(grant);
+      },
+      received(...args) {
+        record("received", ...args);
+        return page(grant);
+      },
+      async revoke(...args) {
+        record("revoke", ...args);
       },
     },
     signingSecrets: {
@@ -285,6 +333,7 @@ function fakePorts(record: (...call: Call) => void): ManagementPorts {
       },
       counts: () => ({ ONLINE: 1, OFFLINE: 2, INACTIVE: 3, ABNORMAL: 0 }),
       findById: (id) => (id === device.id ? device : undefined),
+      findByNo: (no) => (no === device.no ? device : undefined),
       async modify(no, patch) {
         record("modify", no, patch);
         return device;
@@ -470,6 +519,57 @@ function fakePorts(record: (...call: Call) => void): ManagementPorts {
       list(...args) {
         record("list", ...args);
         return page(subscription);
+      },
+    },
+    groups: {
+      find: (appNo, id) => (appNo === 7 && id === group.id ? group : undefined),
+      get: (_appNo, id) => groupOf(id),
+      getById: groupOf,
+      list(...args) {
+        record("list", ...args);
+        return page(group);
+      },
+      topology: () => [{ ...group, children: [{ ...group, id: "g3" as GroupId, name: "shelf", children: [] }] }],
+      ofDevice: (no) => (no === device.no ? group : undefined),
+      async create(...args) {
+        record("create", ...args);
+        return { group, deviceIds: [] };
+      },
+      async change(...args) {
+        record("change", ...args);
+        return group;
+      },
+      async delete(...args) {
+        record("delete", ...args);
+      },
+      members(...args) {
+        record("members", ...args);
+        return page({ deviceNo: device.no, deviceId: device.id });
+      },
+      membersAfter: () => [],
+      async add(...args) {
+        record("add", ...args);
+        return [];
+      },
+      async remove(...args) {
+        record("remove", ...args);
+      },
+      async move(...args) {
+        record("move", ...args);
+        return [];
+      },
+    },
+    tags: {
+      list(...args) {
+        record("list", ...args);
+        return page(tag);
+      },
+      async define(...args) {
+        record("define", ...args);
+        return tag;
+      },
+      async remove(...args) {
+        record("remove", ...args);
       },
     },
   };

@@ -1,8 +1,11 @@
 import { mock } from "bun:test";
 import type { AccessTokens, ApplicationService } from "../../../capabilities/applications/application";
+import type { ApplicationGrants } from "../../../capabilities/applications/application-grants";
 import type { CancelTask } from "../../../capabilities/commands/cancel-task";
 import type { Command, CommandId, CommandService } from "../../../capabilities/commands/command";
+import type { DeviceId } from "../../../capabilities/devices/device";
 import type { DeviceService } from "../../../capabilities/devices/device-service";
+import type { Group, GroupId, GroupService } from "../../../capabilities/groups/group";
 import type { CompiledProduct, ProductService } from "../../../capabilities/products/product";
 import type { DesiredShadow } from "../../../capabilities/shadow/desired";
 import type { ReportedShadow } from "../../../capabilities/shadow/reported-shadow";
@@ -37,6 +40,7 @@ export const command: Command = {
   toType: undefined,
   to: undefined,
   callbackUrl: undefined,
+  callbackAppNo: undefined,
   expireTimeS: undefined,
   maxRetransmit: undefined,
   status: "SENT",
@@ -58,10 +62,29 @@ export const subscription: Subscription = {
   appNo: application.no,
   appId: application.id,
   ownerAppNo: application.no,
+  madeByNo: application.no,
   notifyType: "deviceDataChanged",
   callbackUrl: "http://h:9/x",
   channel: "HTTP",
   createdAt: CREATED_AT,
+};
+export const group: Group = {
+  no: 5,
+  id: "g1" as GroupId,
+  appNo: application.no,
+  appId: application.id,
+  parentId: undefined,
+  name: "cellar",
+  description: undefined,
+  maxDevices: 10,
+  devices: 2,
+  isDefault: false,
+  creator: "meters",
+  createdAt: CREATED_AT,
+};
+const knownGroup = (appNo: number, id: string): Group => {
+  if (appNo === group.appNo && id === group.id) return group;
+  throw new DomainError("GROUP_NOT_FOUND", { groupId: id });
 };
 const compiled: CompiledProduct = {
   product,
@@ -112,9 +135,34 @@ function ports() {
     applications: {
       find: mock<ApplicationService["find"]>((id) => [application, otherApplication].find((it) => it.id === id)),
     },
+    grants: { accessOf: mock<ApplicationGrants["accessOf"]>(() => undefined) },
     products: {
       compiled: mock<ProductService["compiled"]>((no) => (no === product.no ? compiled : undefined)),
     },
+    groups: {
+      find: mock<GroupService["find"]>(() => group),
+      get: mock<GroupService["get"]>(knownGroup),
+      getById: mock<GroupService["getById"]>(() => group),
+      list: mock<GroupService["list"]>(() => ({ items: [group], total: 1 })),
+      topology: mock<GroupService["topology"]>(() => []),
+      ofDevice: mock<GroupService["ofDevice"]>(() => group),
+      create: mock<GroupService["create"]>(async (_appNo, { deviceIds = [] }) => ({
+        group,
+        deviceIds: deviceIds as DeviceId[],
+      })),
+      change: mock<GroupService["change"]>(async (appNo, id) => knownGroup(appNo, id)),
+      delete: mock<GroupService["delete"]>(async (appNo, id) => void knownGroup(appNo, id)),
+      members: mock<GroupService["members"]>((appNo, id) => ({
+        items: knownGroup(appNo, id) && [{ deviceNo: device.no, deviceId: device.id }],
+        total: 2,
+      })),
+      membersAfter: mock<GroupService["membersAfter"]>(() => []),
+      add: mock<GroupService["add"]>(
+        async (appNo, id, deviceIds) => (knownGroup(appNo, id) && deviceIds) as DeviceId[],
+      ),
+      remove: mock<GroupService["remove"]>(async (appNo, id) => void knownGroup(appNo, id)),
+      move: mock<GroupService["move"]>(async () => []),
+    } satisfies GroupService,
     subscriptions: {
       subscribe: mock<SubscriptionService["subscribe"]>(async () => subscription),
       get: mock<SubscriptionService["get"]>((_appNo, id) => {
@@ -168,7 +216,7 @@ export function harness(settings: Partial<OceanConnectSettings> = {}) {
     caller: undefined,
     reportFault: (error) => faults.push(error),
   };
-  const { devices, subscriptions, commands, desired } = fakes;
+  const { devices, groups, subscriptions, commands, desired } = fakes;
   const app = oceanConnect({
     ...fakes,
     devices: devices as unknown as DeviceService, // what the dialect calls is there; the rest would throw
@@ -212,6 +260,11 @@ export function harness(settings: Partial<OceanConnectSettings> = {}) {
         subscriptions.deleteMatching,
         commands.send,
         commands.create,
+        groups.create,
+        groups.change,
+        groups.delete,
+        groups.add,
+        groups.remove,
         desired.want,
         commands.cancel,
         commands.createCancelTask,

@@ -77,6 +77,26 @@ export const REQUESTS: Record<Exclude<Section, "1.4.1" | "1.4.2" | "none">, Samp
       body: { mode: "ECO" },
     },
   },
+  "1.11.1": {
+    method: "POST",
+    path: "/iocm/app/devgroup/v1.3.0/devGroups",
+    body: { name: "cellar", description: "below", maxDevNum: "10", deviceIds: ["p1_node-1"] },
+  },
+  "1.11.2": { method: "DELETE", path: "/iocm/app/devgroup/v1.3.0/devGroups/g1" },
+  "1.11.3": { method: "PUT", path: "/iocm/app/devgroup/v1.3.0/devGroups/g1", body: { name: "attic" } },
+  "1.11.4": { method: "GET", path: "/iocm/app/devgroup/v1.3.0/devGroups" },
+  "1.11.5": { method: "GET", path: "/iocm/app/devgroup/v1.3.0/devGroups/g1" },
+  "1.11.6": { method: "GET", path: "/iocm/app/dm/v1.2.0/devices/ids?devGroupId=g1" },
+  "1.11.7": {
+    method: "POST",
+    path: "/iocm/app/dm/v1.1.0/devices/addDevGroupTagToDevices",
+    body: { devGroupId: "g1", deviceIds: ["p1_node-1"] },
+  },
+  "1.11.8": {
+    method: "POST",
+    path: "/iocm/app/dm/v1.1.0/devices/deleteDevGroupTagFromDevices",
+    body: { devGroupId: "g1", deviceIds: ["p1_node-1"] },
+  },
 };
 export type CallSection = keyof typeof REQUESTS;
 export const CALL_SECTIONS = Object.keys(REQUESTS) as CallSection[];
