@@ -4,7 +4,7 @@ import { NB_BENCH_PAYLOAD } from "./support/bench-product";
 import { startChild } from "./support/child";
 import { hasLibcoap, startLibcoap } from "./support/libcoap";
 import { anonymousNbDevices, runNbLoad } from "./support/nb-load";
-import { startServer } from "./support/server";
+import { cpuSeconds, startServer } from "./support/server";
 
 const SOCKETS = 100;
 /** All together fit into the receive buffer that Linux gives a UDP socket, so that no peer is measured by its losses. */
@@ -30,13 +30,16 @@ export const coap = defineBench({
       devices: anonymousNbDevices(SOCKETS),
       send: { kind: "echo", payload: NB_BENCH_PAYLOAD },
     });
+    const microsPerEcho = (cpuSeconds(echo.pid) / bare.acknowledgedInAll) * 1e6;
     await echo.stop();
 
     const server = await startServer({ settings: { "coap.listen": "127.0.0.1:0" } });
     const access = { url: server.url, ...(await server.setUpNb()) };
     const devices = await registerNbDevices(access, "load", SOCKETS, false);
     const send = { kind: "reports", style: "lwm2m", payload: NB_BENCH_PAYLOAD } as const;
+    const cpuBefore = cpuSeconds(server.pid);
     const ours = await runNbLoad({ ...load, server: server.coap, devices, send });
+    const cpu = cpuSeconds(server.pid) - cpuBefore;
     const stored = await server.stored();
     await server.dispose();
 
@@ -46,6 +49,9 @@ export const coap = defineBench({
       p99Ms: ours.latencyMs.p99,
       repeated: ours.repeated,
       lost: Math.max(0, ours.acknowledgedInAll - stored),
+      // All threads; the compiler is among them, and in a short run much of it.
+      microsPerReport: (cpu / ours.acknowledgedInAll) * 1e6,
+      microsPerEcho,
       echoPerSecond: bare.acknowledgedPerSecond,
       ratioToEcho: ours.acknowledgedPerSecond / bare.acknowledgedPerSecond,
     };

@@ -6,14 +6,14 @@ import { parseArgs } from "node:util";
 import { type Bench, NOTHING_PREPARED } from "./bench";
 import { coap } from "./coap";
 import { dtls } from "./dtls";
-import { dtlsLoad } from "./dtls-load";
+import { floods } from "./floods";
 import { idle } from "./idle";
 import { ingest } from "./ingest";
 import { purge } from "./purge-under-load";
 import { push } from "./push";
 import { register } from "./register";
 import { type BenchResult, isMet, medians, renderTable } from "./report";
-import { sleeping } from "./sleeping";
+import { sleeping, sleepingPlain } from "./sleeping";
 import { startup } from "./startup";
 import { steady } from "./steady";
 import { hasMosquitto } from "./support/mosquitto";
@@ -29,8 +29,9 @@ const BENCHES: readonly Bench[] = [
   purge,
   coap,
   dtls,
-  dtlsLoad,
   sleeping,
+  sleepingPlain,
+  floods,
 ];
 /** Load average before the first bench from which on something else is at work. */
 const BUSY = 0.5;

@@ -12,6 +12,7 @@ import { COMMAND_DEFAULTS } from "../capabilities/commands/command";
 import { DEVICE_DEFAULTS } from "../capabilities/devices/device-settings";
 import { DIAGNOSIS_DEFAULTS } from "../capabilities/diagnosis/task";
 import { GROUP_DEFAULTS } from "../capabilities/groups/group";
+import { LORA_DEFAULTS } from "../capabilities/lora/lora";
 import { TOPIC_LIMITS } from "../capabilities/products/custom-topics";
 import { ZIP_LIMITS } from "../capabilities/products/read-zip";
 import { RESOURCE_DEFAULTS } from "../capabilities/resources/settings";
@@ -108,6 +109,7 @@ export const GROUPS = {
     maxDevices: "devices of one application; 0: no limit",
     maxFrozenDevices: "frozen devices of one application; 0: no limit",
     maxNonSecureDevices: "devices of one application without secure mode; 0: no limit",
+    maxSubDevices: "devices behind one gateway; 0: no limit",
     maxTags: "tags of one device",
   }),
   groups: group(GROUP_DEFAULTS, {
@@ -132,6 +134,7 @@ export const GROUPS = {
     maxFilterBytes: "longest topic filter",
     maxDecoding: "messages of one connection in a codec's script at once; beyond it the socket is not read",
     maxCachedSubDevices: "sub-devices remembered per connection of a gateway",
+    maxSubDevicesPerRequest: "sub-devices of one message that adds, deletes or gives a status",
     maxApplicationInflight: "messages to one connection of an application that it has not acknowledged",
     maxConnectionsPerApplication: "connections of one application; they share its messages",
     maxApplicationSessions: "persistent sessions of one application, by client id",
@@ -149,11 +152,13 @@ export const GROUPS = {
       ...COAP_ABOUT,
       maxQueuedDatagrams: "datagrams that wait for the kernel",
       maxQueuedBytes: "bytes of them",
+      maxTurnMs: "how long datagrams are handled before other work has its turn; what comes then is lost",
     },
   ),
   dtls: group(DTLS_DEFAULTS, {
     maxQueuedDatagrams: "datagrams that wait while the kernel has no room; more are lost",
     maxQueuedBytes: "the same in bytes",
+    maxTurnMs: "how long datagrams are handled before other work has its turn; what comes then is lost",
     maxHandshakes: "handshakes under way; a further one ends the oldest",
     handshakesPerSecondPerAddress: "handshakes begun per second and remote address",
     handshakeBurstPerAddress: "handshakes of one remote address that may begin at once",
@@ -270,6 +275,13 @@ export const GROUPS = {
     sweepIntervalMs: "how often tasks are looked at whose time is over",
     sweepBatch: "tasks touched in one transaction of that",
   }),
+  lora: group(LORA_DEFAULTS, {
+    answerTimeoutMs: "how long the answer of a LoRa server is awaited",
+    maxUnderWay: "registrations under way at one LoRa server; more are refused",
+    withdrawIntervalMs: "how often LoRa servers are told to forget what the platform gave up",
+    withdrawBatch: "how many of those at a time",
+    withdrawKeepMs: "how long that is tried",
+  }),
   push: group(DEFAULT_PUSH_SETTINGS, {
     answerTimeoutMs: "an address that has not answered by then has failed",
     retryIntervalMs: "between two attempts of one message",
@@ -329,6 +341,7 @@ export const GROUP_TITLES: { readonly [G in keyof typeof GROUPS]: string } = {
   shadow: "desired values",
   resources: "resources of LwM2M devices through the management API",
   diagnosis: "restarts and logs of devices",
+  lora: "gateways and nodes behind LoRa servers",
   push: "notifications to applications",
   trace: "traces: why something was refused",
 };

@@ -9,6 +9,8 @@ import { openDevices } from "../capabilities/devices/open-devices";
 import { createDiagnosis } from "../capabilities/diagnosis/diagnosis-service";
 import { startDiagnosisUpkeep } from "../capabilities/diagnosis/diagnosis-upkeep";
 import { groupService } from "../capabilities/groups/group-service";
+import { createLora } from "../capabilities/lora/lora-service";
+import { startLoraUpkeep } from "../capabilities/lora/withdrawals";
 import type { ProductEvents } from "../capabilities/products/product";
 import { productService } from "../capabilities/products/product-service";
 import { openResources } from "../capabilities/resources/open-resources";
@@ -103,7 +105,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     ...{ db: registry, transactor, applications, events: productEvents, ids, clock },
     settings: { zip: settings.products, topics: settings.products },
   });
-  const { devices, tags, hasDevices, startExpiry, startSilenceSweep } = openDevices({
+  const { devices, subDevices, tags, hasDevices, startExpiry, startSilenceSweep } = openDevices({
     ...{ db: registry, transactor, applications, products, events: deviceEvents, applicationEvents, productEvents },
     ...{ sealer: secrets.sealer, ids, clock, log, settings: settings.devices },
     disconnect: ways.disconnect,
@@ -133,6 +135,11 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const diagnosis = createDiagnosis({
     ...{ db: registry, transactor, devices, deviceEvents, products, links: resourceLinks, contacts: contactEvents },
     ...{ clock, ids, log, metrics, trace: traces, settings: settings.diagnosis },
+  });
+
+  const lora = createLora({
+    ...{ db: registry, transactor, devices, deviceEvents, products, requests: commands.requests },
+    ...{ sealer: secrets.sealer, clock, log, settings: settings.lora },
   });
 
   const push = await openPush({
@@ -170,15 +177,17 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   // The way to the devices
   const tls = await loadServerTls({ folder: paths.tls, clock, log, ...tlsSources(config) });
   const access = openDeviceAccess({
-    ...{ config, tls, ways, devices, deviceEvents, ingest, commands, codecs: codecs.codecs, trace: traces },
+    ...{ config, tls, ways, devices, subDevices, deviceEvents, ingest, commands, codecs: codecs.codecs, trace: traces },
     ...{ contacts: contactEvents, resources: { ...resources.sink, wantedObservations: resources.wantedObservations } },
     ...{ registry, telemetry: telemetryReads, transactor, sealer: secrets.sealer, clock, log, metrics },
     applications: { checkSecret: tokens.checkSecret, events: applicationEvents },
+    messageIdSeed: new DataView(secrets.deriveKey("coap message ids").buffer).getUint32(0),
   });
   push.joinSubscribers(access.subscriberLink, { keepMs: settings.mqtt.sessionExpiryMs });
 
   // Work in the background
   await commands.recover(); // asks the links what they still hold
+  await lora.recover();
   devices.recover();
   watch(push.start());
   watch(startExpiry());
@@ -186,6 +195,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   watch(startShadowUpkeep({ shadow: desiredShadow, clock, log, settings: settings.shadow }));
   watch(startCommandUpkeep({ commands, clock, log, settings: settings.commands }));
   watch(startDiagnosisUpkeep({ diagnosis, clock, log, settings: settings.diagnosis }));
+  watch(startLoraUpkeep({ lora, clock, log, settings: settings.lora }));
   watch(startMovingRecents({ recents, writer, clock, log, metrics, settings: settings.history }));
   watch(startTelemetryPurge({ writer, reads: telemetryReads, devices, recents, clock, log, metrics, settings }));
 
@@ -200,6 +210,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     vendor: oceanConnect({
       ...{ tokens, applications, grants, products, devices, groups, commands, history, shadow },
       desired: desiredShadow.desired,
+      lora: lora.service,
       subscriptions: push.subscriptions,
       settings: {
         ...settings.query,

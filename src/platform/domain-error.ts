@@ -51,6 +51,7 @@ export const DOMAIN_ERROR_CODES = [
   "GATEWAY_OFFLINE",
   "PAGE_OR_GATEWAY_MISSING",
   "DEVICE_OR_GATEWAY_MISSING",
+  "NOT_A_GATEWAY",
   // groups
   "GROUP_NOT_FOUND",
   "GROUP_NAME_TAKEN",
@@ -84,6 +85,23 @@ export const DOMAIN_ERROR_CODES = [
   "RESOURCE_UNKNOWN",
   "DIAGNOSIS_UNSUPPORTED",
   "DIAGNOSIS_TASK_NOT_FOUND",
+  // LoRa
+  "LORA_SERVER_NOT_FOUND",
+  "LORA_SERVER_OFFLINE",
+  "LORA_SERVER_FAILED", // {reason}: it refused, or gave no answer in time
+  "LORA_PROTOCOL_REQUIRED",
+  "LORA_GATEWAY_TYPE_REQUIRED",
+  "LORA_GATEWAY_TYPE_REFUSED",
+  "LORA_APP_KEY_MISSING",
+  "LORA_APP_SKEY_MISSING",
+  "LORA_NWK_SKEY_MISSING",
+  "LORA_DEV_ADDR_MISSING",
+  "LORA_GATEWAY_EXISTS",
+  "LORA_NODE_EXISTS",
+  "LORA_EUI_TAKEN", // by something that is not the application's own LoRa gateway or node
+  "LORA_GATEWAY_NOT_FOUND",
+  "LORA_NODE_NOT_FOUND",
+  "LORA_REGISTRATION_FAILED", // a fault of ours, logged where it happened
   // subscriptions
   "CALLBACK_URL_ILLEGAL",
   "SUBSCRIPTION_EXISTS",

@@ -20,7 +20,7 @@ const REPORTS = 12;
 const COMMANDS = 4;
 /** Entries of the NAT that devices without a DTLS session, and those with a connection id, can live with. */
 const NAT_MS = 1_500;
-const MOST_MS = 40_000;
+const MOST_MS = 60_000;
 
 /** Everything that takes minutes or hours in the field takes seconds here. */
 const SETTINGS = {

@@ -2,8 +2,11 @@ import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { seededRandom } from "../../src/platform/testing/seeded-random";
 import { setUp } from "../support/api";
 import { runIslet, startIslet, temporaryFolder } from "../support/islet";
+import { level, login, plainDevice, setUpNbIot } from "../support/nb-iot";
+import { secureDevice } from "../support/secure-device";
 
 test("the ready line names the real addresses, and each of them answers", async () => {
   using folder = temporaryFolder();
@@ -119,16 +122,24 @@ test("backup runs beside the server, and restore brings everything back", async 
   const { deviceId } = await register("kept");
   mkdirSync(join(data, "packages"), { recursive: true });
   writeFileSync(join(data, "packages", "firmware.zip"), "package");
-  const registry = new Database(join(data, "registry.db"));
-  registry.run("PRAGMA busy_timeout = 5000");
-  registry.run("INSERT INTO dtls_session VALUES (1, 1, x'01', NULL, '192.0.2.1', 1, x'01', 1, 1, -1, 0, 0, 0, 0)");
-  registry.close();
+  const nb = await setUpNbIot(islet);
+  const meter = await nb.register(nb.productId, "meter");
+  using meterDevice = await plainDevice(islet, { ep: "meter" });
+  await meterDevice.register();
+  const lock = await nb.register(nb.productId, "lock", { isSecure: true });
+  await using lockDevice = secureDevice(islet.ready.coaps, {
+    ...{ device: lock, random: seededRandom(1), ackTimeoutMs: 200, maxRetransmit: 3, firstTimeoutMs: 200 },
+  });
+  await meterDevice.deliver(level(1));
+  expect(await lockDevice.report(level(1))).toBe("accepted");
 
   expect(await runIslet(["backup", file, "--data", data])).toMatchObject({ code: 0 });
   const running = await runIslet(["restore", file, "--data", data]);
   expect(running.code).toBe(1);
   expect(running.err).toContain("in use");
   await register("lost");
+  await meterDevice.deliver(level(2));
+  expect(await lockDevice.report(level(2))).toBe("accepted");
   await islet.stop();
 
   expect(await runIslet(["restore", file, "--data", data])).toMatchObject({ code: 0, err: "" });
@@ -136,11 +147,25 @@ test("backup runs beside the server, and restore brings everything back", async 
   const after = new Database(join(data, "registry.db"));
   expect(after.query("SELECT COUNT(*) AS n FROM dtls_session").get()).toEqual({ n: 0 });
   after.close();
-  await using restored = await startIslet({ data });
-  const { manage } = await (async () => ({ manage: await (await import("../support/api")).operator(restored) }))();
+  const { coap, coaps } = islet.ready;
+  await using restored = await startIslet({ data, settings: { "coap.listen": coap, "coaps.listen": coaps } });
+  const { manage, ...api } = await login(restored, nb.appId, nb.secret);
   const devices = await manage<{ items: { deviceId: string }[] }>("GET", `/apps/${appId}/devices`);
   expect(devices.body.items.map((device) => device.deviceId)).toEqual([deviceId]);
   expect(await Bun.file(join(data, "packages", "firmware.zip")).text()).toBe("package");
+
+  // Devices that sleep: the plain one goes on with its registration, the secure one after a new handshake.
+  expect((await meterDevice.deliver(level(3))).type).toBe("ack");
+  expect(await api.history(meter.deviceId)).toEqual([{ level: 3 }, { level: 1 }]);
+  await api.command(meter.deviceId, 9);
+  await meterDevice.until(() => meterDevice.commands.length === 1);
+  expect(await lockDevice.report(level(3))).toBe("lost");
+  expect(await lockDevice.report(level(4))).toBe("accepted");
+  expect(await api.history(lock.deviceId)).toEqual([{ level: 4 }, { level: 1 }]);
+  expect([lockDevice.handshakes, meterDevice.requests.map(({ path }) => path)]).toEqual([
+    ["full", "full"],
+    ["/19/0/0", "/19/1/0"],
+  ]);
 });
 
 test("a damaged backup replaces nothing", async () => {

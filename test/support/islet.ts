@@ -58,20 +58,30 @@ export async function startIslet({
     const code = await process_.exited;
     throw new Error(`islet ended with ${code} before it was ready:\n${errors}`);
   }
+  let isRunning = true;
+  void process_.exited.then(() => {
+    isRunning = false;
+  });
   return {
     ready: JSON.parse(ready) as Ready,
     pid: process_.pid,
+    /** False as soon as it was told to end. */
+    get isRunning() {
+      return isRunning;
+    },
     get errors() {
       return errors;
     },
     exited: process_.exited,
     /** SIGTERM; resolves with the exit code. */
     stop() {
+      isRunning = false;
       process_.kill("SIGTERM");
       return process_.exited;
     },
     /** SIGKILL: the crash of the tests. */
     async crash() {
+      isRunning = false;
       process_.kill("SIGKILL");
       await process_.exited;
     },

@@ -2,6 +2,7 @@ import { createSocket, type Socket } from "node:dgram";
 import {
   CODES,
   type CoapMessage,
+  type CoapOption,
   decodeMessage,
   encodeEmpty,
   encodeMessage,
@@ -11,7 +12,14 @@ import {
   queryOptions,
 } from "../../src/wire/coap";
 
-export type Reply = { code: number; payload?: Uint8Array; contentFormat?: number; observe?: number };
+export type Reply = {
+  code: number;
+  payload?: Uint8Array;
+  contentFormat?: number;
+  observe?: number;
+  /** Further ones. */
+  options?: CoapOption[];
+};
 export type NbOptions = {
   ep: string;
   style?: "lwm2m" | "tup";
@@ -20,6 +28,11 @@ export type NbOptions = {
   links?: string;
   /** What it answers to requests other than the observation of its reports; undefined: silence. */
   answer?: (request: CoapMessage, path: string) => Reply | undefined;
+  /**
+   * Called with each copy of a command (0: it is new) that was not acknowledged, instead of doing that at once. What
+   * was acknowledged is acknowledged again by itself.
+   */
+  take?: (payload: Uint8Array, copy: number, acknowledge: () => void) => void;
 };
 
 const NOTHING = new Uint8Array(0);
@@ -40,6 +53,9 @@ export async function nbDevice(address: string, options: NbOptions) {
   const waiting = new Map<number, (message: CoapMessage) => void>();
   const separate = new Map<string, (message: CoapMessage) => void>();
   const answered = new Map<number, Uint8Array>();
+  const copies = new Map<number, number>();
+  const tokens = new Map<number, string>();
+  let reusedIds = 0;
   const requests: { path: string; message: CoapMessage }[] = [];
   const commands: Uint8Array[] = [];
   let wake: (() => void)[] = [];
@@ -53,6 +69,7 @@ export async function nbDevice(address: string, options: NbOptions) {
     made.on("error", () => {});
     return made;
   }
+  const stopping = Promise.withResolvers<void>();
   const send = (bytes: Uint8Array) => socket.send(bytes, Number(port), host);
 
   function take(bytes: Uint8Array): void {
@@ -71,14 +88,37 @@ export async function nbDevice(address: string, options: NbOptions) {
       send(encodeEmpty("rst", message.messageId));
       return;
     }
+    const asked = Buffer.from(message.token).toString("hex");
+    if ((tokens.get(message.messageId) ?? asked) !== asked) reusedIds++;
+    tokens.set(message.messageId, asked);
     const known = answered.get(message.messageId);
     if (known) {
       send(known);
       return;
     }
+    if (options.take && isCommand(message)) {
+      takeCopy(message, options.take);
+      return;
+    }
     const reply = handle(message);
     for (const run of wake.splice(0)) run();
-    if (!reply) return;
+    if (reply) respond(message, reply);
+  }
+
+  function takeCopy(message: CoapMessage, hand: NonNullable<NbOptions["take"]>): void {
+    const copy = copies.get(message.messageId) ?? 0;
+    copies.set(message.messageId, copy + 1);
+    if (copy === 0) {
+      requests.push({ path: pathOf(message), message });
+      commands.push(message.payload.slice());
+    }
+    hand(message.payload.slice(), copy, () => respond(message, { code: CODES.changed }));
+    for (const run of wake.splice(0)) run();
+  }
+  const isCommand = (message: CoapMessage) =>
+    pathOf(message) === (options.style === "tup" ? "/t/d" : "/19/1/0") && message.code !== CODES.get;
+
+  function respond(message: CoapMessage, reply: Reply): void {
     const answer = encodeMessage({
       type: "ack",
       code: reply.code,
@@ -87,6 +127,7 @@ export async function nbDevice(address: string, options: NbOptions) {
       options: [
         ...(reply.observe === undefined ? [] : [option("observe", reply.observe)]),
         ...(reply.contentFormat === undefined ? [] : [option("contentFormat", reply.contentFormat)]),
+        ...(reply.options ?? []),
       ],
       payload: reply.payload ?? NOTHING,
     });
@@ -198,6 +239,33 @@ export async function nbDevice(address: string, options: NbOptions) {
       send(encodeMessage(notification));
       return acknowledged.promise;
     },
+    /** A report as devices send it: the same message again until it is acknowledged, however long that takes. */
+    async deliver(payload: Uint8Array, everyMs = 100): Promise<CoapMessage> {
+      const messageId = nextId++ & 0xffff;
+      const isTup = options.style === "tup";
+      const bytes = encodeMessage({
+        type: "con",
+        code: CODES.content,
+        messageId,
+        token,
+        options: [option("observe", ++sequence), ...(isTup ? [] : [option("contentFormat", 42)])],
+        payload,
+      });
+      const acknowledged = Promise.withResolvers<CoapMessage>();
+      waiting.set(messageId, acknowledged.resolve);
+      send(bytes);
+      const repeating = setInterval(() => send(bytes), everyMs);
+      const stopped = stopping.promise.then(() => Promise.reject(new Error("the device was switched off")));
+      try {
+        return await Promise.race([acknowledged.promise, stopped]);
+      } finally {
+        clearInterval(repeating);
+      }
+    },
+    /** Message ids that came with another request than before: the device takes the new one for the old one. */
+    get reusedIds() {
+      return reusedIds;
+    },
     /** Resolves when it is true, asked after each message. */
     async until(isTrue: () => boolean): Promise<void> {
       while (!isTrue()) {
@@ -226,6 +294,7 @@ export async function nbDevice(address: string, options: NbOptions) {
       return socket.address().port;
     },
     [Symbol.dispose]() {
+      stopping.resolve();
       socket.close();
     },
   };

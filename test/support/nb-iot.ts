@@ -22,6 +22,9 @@ export type Command = {
   commandId: string;
   status: string;
   issuedTimes: number;
+  expireTime: number;
+  platformIssuedTime: string | null;
+  deliveredTime: string | null;
   command: { paras: { value: number } };
   result: { resultCode: string; resultDetail: unknown } | null;
 };

@@ -116,6 +116,8 @@ export interface CoapEndpoint {
    * strangers, so that a flood cannot push them out. It lasts as long as the peer object.
    */
   vouch(peer: Peer): void;
+  /** The peer listens now, and may have slept before: what waits for its ACK is sent again, if it may be. */
+  repeat(peer: Peer): void;
   /** Confirms a `taken` notification; its duplicates are then acknowledged without asking. */
   acknowledge(peer: Peer, messageId: number): void;
   /** The `taken` notification could not be stored: when it comes again it is new. */

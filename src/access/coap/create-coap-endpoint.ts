@@ -33,6 +33,11 @@ export type CoapEndpointParts = {
   readonly clock: Clock;
   /** So many random bytes, which nobody can guess. */
   readonly random: (length: number) => Uint8Array;
+  /**
+   * 32 secret bits, the same for every process that speaks to the same peers: it gives no message ids that they remember of
+   * the one before. Left out: random.
+   */
+  readonly messageIdSeed?: number | undefined;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly settings: CoapSettings;
@@ -46,6 +51,7 @@ export function createCoapEndpoint({
   handlers,
   clock,
   random,
+  messageIdSeed,
   log,
   metrics,
   settings,
@@ -64,7 +70,12 @@ export function createCoapEndpoint({
     [one, two],
     nowMs,
   );
-  const messageIds = new MessageIds(remembering(usedMessageIds, usedMessageIds * 8, 8), [three, four, five], nowMs);
+  const messageIds = new MessageIds(
+    remembering(usedMessageIds, usedMessageIds * 8, 8),
+    [three, four, messageIdSeed ?? five],
+    nowMs,
+    () => clock.now(),
+  );
   const peers = new OpenPeers(settings.nstart);
   const counters = coapCounters(metrics, () => ({
     peers: peers.count,
@@ -221,6 +232,11 @@ export function createCoapEndpoint({
     hasTaken(peer, messageId) {
       const before = seen.find(peer, messageId, clock.monotonic());
       return before !== "new" && (before === "seen" || !isReset(before));
+    },
+
+    repeat(peer) {
+      const open = peers.find(peer);
+      if (open) for (const message of [...open.messages]) message.heard();
     },
 
     redirect(from, to) {

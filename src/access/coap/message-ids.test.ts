@@ -2,7 +2,8 @@ import { expect, test } from "bun:test";
 import { MessageIds } from "./message-ids";
 
 const SETTINGS = { lifetimeMs: 247_000, entriesPerGeneration: 1_024, replyBytesPerGeneration: 8_192, maxReplyBytes: 8 };
-const setUp = (seed = 7) => new MessageIds(SETTINGS, [1, 2, seed], 0);
+const WALL_MS = 1_767_225_600_000;
+const setUp = (seed = 7, wall = () => WALL_MS) => new MessageIds(SETTINGS, [1, 2, seed], 0, wall);
 const token = (byte: number) => Uint8Array.of(byte, byte);
 
 test("ids of one peer rise, and others cannot tell where they are", () => {
@@ -53,9 +54,37 @@ test("more than can be remembered go out all the same, and ids are not the same 
 });
 
 test("a peer that was sent all ids too quickly gets one again, and it is counted", () => {
-  const ids = new MessageIds({ ...SETTINGS, entriesPerGeneration: 65_536, replyBytesPerGeneration: 1 }, [1, 2, 3], 0);
+  const ids = new MessageIds(
+    { ...SETTINGS, entriesPerGeneration: 65_536, replyBytesPerGeneration: 1 },
+    [1, 2, 3],
+    0,
+    () => 0,
+  );
   for (let n = 0; n < 65_536; n++) ids.next("a", token(1), 0);
   expect(ids.reused).toBe(0);
   ids.next("a", token(1), 0);
   expect(ids.reused).toBe(1);
+});
+
+test("a process that is started again gives no id that its peers may remember of the one before", () => {
+  let nowMs = WALL_MS;
+  const wall = () => nowMs;
+  const used: { endpoint: string; id: number; atMs: number }[] = [];
+  function run(count: number, stepMs: number): void {
+    const ids = setUp(7, wall); // knows nothing of what was used before
+    for (let n = 0; n < count; n++) {
+      for (const endpoint of ["192.0.2.1:5683", "dtls:17"]) {
+        const id = ids.next(endpoint, token(n & 0xff), nowMs - WALL_MS);
+        const before = used.findLast((it) => it.endpoint === endpoint && it.id === id);
+        expect(before && nowMs - before.atMs < SETTINGS.lifetimeMs ? { before, n } : undefined).toBeUndefined();
+        used.push({ endpoint, id, atMs: nowMs });
+      }
+      nowMs += stepMs;
+    }
+  }
+  run(300, 100);
+  nowMs += 250;
+  run(20, 1); // a burst, and dead again
+  nowMs += 250;
+  run(2_000, 150);
 });

@@ -1,21 +1,37 @@
 import { DuplicateMemory, type DuplicateMemorySettings, equalBytes } from "../../wire/coap";
 
+/** So that an id is not due again in the very moment in which it may be. */
+const SLOWER = 1.02;
+
 /**
  * Message ids of ours. None may be used twice towards one peer within EXCHANGE_LIFETIME (RFC 7252 §4.4), or the peer
  * takes the new message for the old one: a command would count as delivered and never have been seen. Instead of a
  * counter per peer, which costs memory for everybody we ever spoke to, one memory of fixed size says which were used.
+ *
+ * It says nothing of an earlier process, whose messages the peers still remember. So ids follow the wall clock: all of
+ * them come by in a little more than that lifetime, and a process goes on where the one before has stopped, as long as
+ * no more are given out than the clock has (265 a second). Where a peer is on that way, the seed says; it outlives the
+ * process too.
  */
 export class MessageIds {
   readonly #used: DuplicateMemory;
   readonly #seed: number;
-  #counter: number;
+  readonly #wallMs: () => number;
+  readonly #tickMs: number;
+  #position = 0;
   #reused = 0;
 
-  /** `seeds`: three times 32 random bits. */
-  constructor(settings: DuplicateMemorySettings, [one, two, three]: readonly [number, number, number], nowMs: number) {
+  /** `seeds`: three times 32 random bits, the last ones the same for every process on the same data. */
+  constructor(
+    settings: DuplicateMemorySettings,
+    [one, two, three]: readonly [number, number, number],
+    nowMs: number,
+    wallMs: () => number,
+  ) {
     this.#used = new DuplicateMemory(settings, [one, two], nowMs);
     this.#seed = three;
-    this.#counter = three & 0xffff;
+    this.#wallMs = wallMs;
+    this.#tickMs = (settings.lifetimeMs * SLOWER) / 0x1_0000;
   }
 
   /** Ids that had to be used again too early, because a peer was sent more than 65,536 messages in that time. */
@@ -26,9 +42,10 @@ export class MessageIds {
   /** One that rises for each peer; where it starts, other peers cannot know. */
   next(endpoint: string, token: Uint8Array, nowMs: number): number {
     const start = this.#startOf(endpoint);
+    this.#position = Math.max(this.#position, Math.floor(this.#wallMs() / this.#tickMs));
     let messageId = 0;
     for (let tries = 0; tries < 64; tries++) {
-      messageId = (start + this.#counter++) & 0xffff;
+      messageId = (start + this.#position++) & 0xffff;
       if (this.#used.admit(endpoint, messageId, nowMs) !== "new") continue;
       this.#used.remember(endpoint, messageId, token);
       return messageId;

@@ -87,6 +87,11 @@ export class SentMessage {
     this.#sender.answered(view);
   }
 
+  /** The peer was heard: it listens now. */
+  heard(): void {
+    this.#step({ type: "heard", nowMs: this.#parts.clock.monotonic() });
+  }
+
   reset(): void {
     this.#step({ type: "reset" });
   }

@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import { systemClock } from "../../platform/clock";
+import { manualClock } from "../../platform/testing/manual-clock";
 import {
   DATAGRAM_DEFAULTS,
   type DatagramDrop,
@@ -22,6 +24,7 @@ async function start(hostname: string, changes: Partial<DatagramSocketOptions> =
     hostname,
     port: 0,
     settings: DATAGRAM_DEFAULTS,
+    clock: systemClock,
     receive(bytes, address, port) {
       heard.push({ text: Buffer.from(bytes).toString(), address, port });
       wake();
@@ -122,9 +125,41 @@ test("a taken port is told", async () => {
     hostname: "127.0.0.1",
     port: socket.port,
     settings: DATAGRAM_DEFAULTS,
+    clock: systemClock,
     receive() {},
   });
   await expect(again).rejects.toThrow(/EADDRINUSE/);
+});
+
+test("who sends faster than it is handled does not keep the loop from other work", async () => {
+  const clock = manualClock();
+  let nowMs = 0;
+  const heard: number[] = [];
+  const drops: DatagramDrop[] = [];
+  let arrive = (_at: number) => {};
+  await openDatagramSocket(
+    {
+      ...{ hostname: "127.0.0.1", port: 0, settings: { ...DATAGRAM_DEFAULTS, maxTurnMs: 10 } },
+      clock: { monotonic: () => nowMs, after: clock.after },
+      receive(datagram) {
+        nowMs += 4;
+        heard.push(datagram[0] as number);
+      },
+      dropped: (reason) => drops.push(reason),
+    },
+    async ({ socket }) => {
+      arrive = (at) => socket.data(undefined, Uint8Array.of(at), 9, "127.0.0.1");
+      return { hostname: "127.0.0.1", port: 1, close() {}, send: () => true };
+    },
+  );
+  for (let at = 1; at <= 5; at++) arrive(at);
+  expect([heard, drops]).toEqual([
+    [1, 2, 3],
+    ["flooded", "flooded"],
+  ]);
+  await clock.advance(0); // the loop has come round
+  arrive(6);
+  expect(heard).toEqual([1, 2, 3, 6]);
 });
 
 describe("a kernel without room", () => {
@@ -152,7 +187,8 @@ describe("a kernel without room", () => {
     const socket = await openDatagramSocket(
       {
         ...{ hostname: "127.0.0.1", port: 0, receive() {}, dropped: (reason: DatagramDrop) => drops.push(reason) },
-        settings: { maxQueuedDatagrams: 3, maxQueuedBytes: 8 },
+        settings: { ...DATAGRAM_DEFAULTS, maxQueuedDatagrams: 3, maxQueuedBytes: 8 },
+        clock: systemClock,
       },
       openFull,
     );

@@ -1,15 +1,33 @@
 /** The only module that knows `Bun.udpSocket`. */
+import type { Clock } from "../../platform/clock";
+import { turnBudget } from "./turn-budget";
 
 /** Why a datagram was not sent or not taken; a closed set, for metrics. */
-export const DATAGRAM_DROPS = ["not_listening", "truncated", "send_queue_full", "unreachable", "not_sendable"] as const;
+export const DATAGRAM_DROPS = [
+  "not_listening",
+  "truncated",
+  "flooded",
+  "send_queue_full",
+  "unreachable",
+  "not_sendable",
+] as const;
 export type DatagramDrop = (typeof DATAGRAM_DROPS)[number];
 
 export type DatagramSettings = {
   /** What the kernel has no room for waits here; what comes on top is lost, as datagrams may be. */
   readonly maxQueuedDatagrams: number;
   readonly maxQueuedBytes: number;
+  /**
+   * How long datagrams may be handled before everything else has had its turn; what comes then is dropped. The runtime reads a
+   * socket until it is empty, so whoever sends faster than we handle would stop all timers and answers otherwise.
+   */
+  readonly maxTurnMs: number;
 };
-export const DATAGRAM_DEFAULTS: DatagramSettings = { maxQueuedDatagrams: 4_096, maxQueuedBytes: 4 * 1024 * 1024 };
+export const DATAGRAM_DEFAULTS: DatagramSettings = {
+  maxQueuedDatagrams: 4_096,
+  maxQueuedBytes: 4 * 1024 * 1024,
+  maxTurnMs: 200,
+};
 
 export type DatagramSocketOptions = {
   /** An IPv4 or IPv6 address to bind to; `::` takes both kinds. */
@@ -17,6 +35,7 @@ export type DatagramSocketOptions = {
   /** 0: a free one. */
   readonly port: number;
   readonly settings: DatagramSettings;
+  readonly clock: Pick<Clock, "monotonic" | "after">;
   /** The bytes are the callee's. An IPv4 address is always written as one, also where the socket is `::`. */
   receive(bytes: Uint8Array, address: string, port: number): void;
   dropped?(reason: DatagramDrop): void;
@@ -68,6 +87,7 @@ export async function openDatagramSocket(
   const dropped = options.dropped ?? (() => {});
   const queue: Queued[] = [];
   let queuedBytes = 0;
+  const budget = turnBudget(options.clock, settings.maxTurnMs);
   let isPaused = false;
   let isClosed = false;
 
@@ -79,12 +99,15 @@ export async function openDatagramSocket(
         if (isClosed) return;
         if (isPaused) return dropped("not_listening");
         if (flags?.truncated) return dropped("truncated");
+        if (budget.isSpent) return dropped("flooded");
         const from = address.startsWith(MAPPED_IPV4) && address.includes(".") ? address.slice(7) : address;
+        const since = budget.begin();
         try {
           receive(bytes, from, port);
         } catch (error) {
           options.fault?.(error);
         }
+        budget.end(since);
       },
       drain: flush,
       // ICMP: some client is gone. Without this handler Bun ends the process; with it nothing has to be done.

@@ -259,7 +259,7 @@ export function createDtlsEndpoint(options: DtlsEndpointOptions): DtlsEndpoint {
       await sessions.start();
       const open = options.openSocket ?? openDatagramSocket;
       socket = await open({
-        ...{ ...options.listen, settings, receive },
+        ...{ ...options.listen, settings, clock, receive },
         dropped: (reason: Drop) => counts.drop(reason),
         fault: (error) => log.error("dtls_fault", { error }),
       });

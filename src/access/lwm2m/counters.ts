@@ -1,4 +1,5 @@
-import type { Metrics } from "../../platform/metrics";
+import type { CounterChild, Metrics } from "../../platform/metrics";
+import { DATAGRAM_DROPS, type DatagramDrop } from "../datagram/datagram-socket";
 
 export const REGISTRATION_OUTCOMES = [
   "registered",
@@ -39,3 +40,12 @@ export function lwm2mCounters(metrics: Metrics, registrations: () => { stored: n
   };
 }
 export type LwM2mCounters = ReturnType<typeof lwm2mCounters>;
+
+/** Datagrams of the plain port; those of the secure one are among `islet_dtls_drops_total`. */
+export function dropCounters(metrics: Metrics): Readonly<Record<DatagramDrop, CounterChild>> {
+  const drops = metrics.counter("islet_coap_drops_total", "Datagrams of the plain port dropped, by reason");
+  return Object.fromEntries(DATAGRAM_DROPS.map((reason) => [reason, drops.with({ reason })])) as Record<
+    DatagramDrop,
+    CounterChild
+  >;
+}

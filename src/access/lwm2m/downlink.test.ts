@@ -193,12 +193,14 @@ describe("an operation", () => {
       content(text("no such thing"), { code: CODES.notFound }),
       { kind: "noAcknowledgement" },
       content(bytes("ff"), { contentFormat: 11_542 }),
+      { kind: "failed", reason: "tooManyOpen" }, // nothing was sent
     );
     const read = () => resources.request(device.no, { op: "read", path: [3, 0, 9] });
-    expect([await read(), await read(), await read()]).toMatchObject([
+    expect([await read(), await read(), await read(), await read()]).toMatchObject([
       { kind: "refused", code: "4.04", detail: "no such thing" },
       { kind: "noAnswer" },
       { kind: "unreadable" },
+      { kind: "unreachable" },
     ]);
   });
 

@@ -271,6 +271,7 @@ export function heard(hub: LwM2mHub, registered: Registered, hasMore: boolean): 
   if (deleted || hub.isStopping) return;
   if (needsContact)
     hub.devices.seen(no).catch((error: unknown) => hub.log.error("lwm2m_contact_not_stored", { deviceNo: no, error }));
+  if (registered.peer) hub.coap.repeat(registered.peer); // before anything new
   hub.contacts.emit("deviceHeard", { deviceNo: no, hasMore });
 }
 

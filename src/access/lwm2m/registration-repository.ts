@@ -8,6 +8,7 @@ import {
   renderPath,
   type Transport,
 } from "../../wire/lwm2m";
+import { sharedJson } from "./shared-json";
 
 /** A registration as it is stored; `access/lwm2m` works with it, others see `LwM2mRegistration`. */
 export type StoredRegistration = Omit<LwM2mRegistration, "address" | "expiresAtMs"> & {
@@ -104,9 +105,17 @@ export function registrationRepository(db: Database) {
   const observation = db.query<ObservationRow, [Uint8Array]>("SELECT * FROM lwm2m_observation WHERE token = ?");
   const observations = db.query<ObservationRow, [number]>("SELECT * FROM lwm2m_observation WHERE device_no = ?");
 
+  const read = sharedJson();
+
   return {
     put: (registration: StoredRegistration) => void put.run(toRow(registration)),
-    byDevice: (deviceNo: number) => fromRow(byDevice.get(deviceNo)),
+    byDevice: (deviceNo: number) => fromRow(byDevice.get(deviceNo), read),
+    /** As it would be read: with what it shares with others. */
+    asStored: (registration: StoredRegistration): StoredRegistration => ({
+      ...registration,
+      contentFormats: read(JSON.stringify(registration.contentFormats)),
+      objects: read(JSON.stringify(registration.objects)),
+    }),
     deviceOfLocation: (location: string) => byLocation.get(location)?.device_no,
     deviceOfToken: (token: Uint8Array) => byToken.get(token)?.device_no,
     setAddress: (deviceNo: number, host: string, port: number) => void setAddress.run(host, port, deviceNo),
@@ -155,7 +164,7 @@ const toRow = (it: StoredRegistration): RegistrationRow => ({
   expires_ms: it.expiresAtMs ?? null,
 });
 
-function fromRow(row: RegistrationRow | null): StoredRegistration | undefined {
+function fromRow(row: RegistrationRow | null, read: ReturnType<typeof sharedJson>): StoredRegistration | undefined {
   if (!row) return undefined;
   return {
     deviceNo: row.device_no,
@@ -166,8 +175,8 @@ function fromRow(row: RegistrationRow | null): StoredRegistration | undefined {
     binding: parseBinding(row.binding),
     lifetimeSeconds: row.lifetime_s,
     rootPath: row.root_path,
-    contentFormats: JSON.parse(row.formats) as number[],
-    objects: JSON.parse(row.objects) as DeviceObject[],
+    contentFormats: read<number[]>(row.formats),
+    objects: read<DeviceObject[]>(row.objects),
     isSecure: row.secure === 1,
     host: row.address,
     port: row.port,

@@ -164,7 +164,7 @@ export function registrations({ repository, transactor, devices, clock, maxActiv
         repository.put(stored);
       });
       const before = forget(stored.deviceNo);
-      const registered = hold(stored);
+      const registered = hold(repository.asStored(stored));
       if (!registered) return undefined;
       registered.heardMs = clock.monotonic();
       registered.peer = before?.peer;
@@ -174,7 +174,7 @@ export function registrations({ repository, transactor, devices, clock, maxActiv
     async update(registered: Registered, changes: RegistrationChange): Promise<void> {
       const now = clock.now();
       const next = { ...registered.stored, ...changes, ...whereabouts(registered), updatedAtMs: now };
-      const renewed = { ...next, expiresAtMs: expiryOf(next.lifetimeSeconds, now) };
+      const renewed = repository.asStored({ ...next, expiresAtMs: expiryOf(next.lifetimeSeconds, now) });
       await change(registered, () => repository.put(renewed), renewed);
     },
     /** It was heard after its lifetime: it goes on for another one. */

@@ -27,7 +27,10 @@ export function toAnswer(outcome: RequestOutcome, path: LwM2mPath, rootPath: str
     case "cancelled":
       return { kind: "noAnswer" };
     case "failed":
-      return { kind: "unreadable", detail: outcome.reason };
+      // Too much is under way: nothing was sent.
+      return outcome.reason === "tooManyOpen"
+        ? { kind: "unreachable" }
+        : { kind: "unreadable", detail: outcome.reason };
     default:
       return outcome satisfies never;
   }

@@ -19,7 +19,7 @@ import { type DatagramSettings, type DatagramSocket, openDatagramSocket } from "
 import type { Peer } from "../datagram/peer";
 import { type PlainPeers, plainPeers } from "../datagram/plain-peers";
 import { createDtlsEndpoint, type DtlsSettings, pskLookUp } from "../dtls";
-import { lwm2mCounters } from "./counters";
+import { dropCounters, lwm2mCounters } from "./counters";
 import { sleepingDeviceLink } from "./downlink";
 import { startRegistrationExpiry } from "./expiry";
 import { handleNotification, heard } from "./handle-notification";
@@ -53,6 +53,8 @@ export type LwM2mServerOptions = {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly randomBytes: (length: number) => Uint8Array;
+  /** See `CoapEndpointParts`. */
+  readonly messageIdSeed: number;
   readonly settings: {
     readonly datagram: DatagramSettings;
     readonly coap: CoapSettings;
@@ -76,11 +78,13 @@ export type LwM2mServer = {
 export function createLwM2mServer(options: LwM2mServerOptions): LwM2mServer {
   const { devices, registry, telemetry, transactor, clock, log, metrics, trace, randomBytes } = options;
   const settings = options.settings.lwm2m;
+  const dropped = dropCounters(metrics);
   let plain: { readonly socket: DatagramSocket; readonly peers: PlainPeers } | undefined;
   let expiry: Worker | undefined;
 
   const coap = createCoapEndpoint({
     ...{ clock, log, metrics, random: randomBytes, settings: options.settings.coap },
+    messageIdSeed: options.messageIdSeed,
     handlers: {
       request: (peer, request) => handleRequest(hub, acks, peer, request),
       notification: (peer, view) => handleNotification(hub, acks, peer, view),
@@ -148,8 +152,9 @@ export function createLwM2mServer(options: LwM2mServerOptions): LwM2mServer {
 
   async function openPlain({ hostname, port }: ListenAddress): Promise<ListenAddress> {
     const socket = await openDatagramSocket({
-      ...{ hostname, port, settings: options.settings.datagram },
+      ...{ hostname, port, clock, settings: options.settings.datagram },
       receive: (bytes, address, from) => coap.receive(peers.of(address, from), bytes),
+      dropped: (reason) => dropped[reason].add(),
       fault: (error) => log.error("coap_fault", { error }),
     });
     const peers = plainPeers(socket, settings.maxPlainPeers);

@@ -11,7 +11,15 @@ import type { ClientSocket } from "./transport";
 export type Protocol = "mqtt" | "mqtts";
 
 /** Why a socket is not read at the moment; bits, because several can hold. */
-export const PAUSE = { congested: 1, uncommitted: 2, output: 4, connecting: 8, stopping: 16, decoding: 32 } as const;
+export const PAUSE = {
+  congested: 1,
+  uncommitted: 2,
+  output: 4,
+  connecting: 8,
+  stopping: 16,
+  decoding: 32,
+  subDevices: 64,
+} as const;
 const RESUMABLE_OUTPUT = 16 * 1024;
 
 /** What a connection needs of everything around it; one object for all of them. */

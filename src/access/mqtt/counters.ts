@@ -2,7 +2,15 @@ import type { CounterChild, Metrics } from "../../platform/metrics";
 import type { Protocol } from "./connection";
 
 /** Why a message of a device was dealt with as it was; labels of `islet_messages_total`. */
-export type InboundOutcome = "report" | "answer" | "custom" | "refused" | "duplicate" | "not_allowed" | "will";
+export type InboundOutcome =
+  | "report"
+  | "answer"
+  | "custom"
+  | "refused"
+  | "duplicate"
+  | "not_allowed"
+  | "will"
+  | "sub_devices";
 
 const PROTOCOLS: readonly Protocol[] = ["mqtt", "mqtts"];
 
@@ -35,6 +43,7 @@ export function mqttCounters(metrics: Metrics, connections: () => Record<Protoco
       duplicate: of("duplicate"),
       not_allowed: of("not_allowed"),
       will: of("will"),
+      sub_devices: of("sub_devices"),
     } satisfies Record<InboundOutcome, CounterChild>;
   });
 

@@ -7,7 +7,8 @@ import type { EndReason, Hub } from "./hub";
 import { isDuplicate, passOn, refuse, remember, takeAnswer, ticketFor, traceReport } from "./inbound";
 import { ownDevice } from "./own-device";
 import { NO_TICKET, NOBODY } from "./sessions";
-import { dataTopic, parsePublishTopic } from "./topics";
+import { takeSubDevices } from "./sub-device-requests";
+import { dataTopic, type PublishTopic, parsePublishTopic } from "./topics";
 
 /** Returns why the connection has to end, if it has to. */
 export function handlePublish(hub: Hub, connection: Connection): EndReason | undefined {
@@ -33,7 +34,7 @@ function takeOther(hub: Hub, connection: Connection, view: PublishView): boolean
   const topic = view.topic();
   const target = parsePublishTopic(topic);
   const owner = target && ownDevice(hub, connection, target.id);
-  if (!target || !owner || (target.kind === "custom" && !mayPublishTo(owner, target.name))) {
+  if (!target || !owner || !mayPublish(connection, owner, target)) {
     hub.counters.inbound[connection.protocol].not_allowed.add();
     hub.trace.record({
       deviceNo: (connection.device as LiveDevice).no,
@@ -45,13 +46,18 @@ function takeOther(hub: Hub, connection: Connection, view: PublishView): boolean
     return false;
   }
   if (target.kind === "custom") takeCustom(hub, connection, view);
+  else if (target.kind === "subDevices") takeSubDevices(hub, connection, view);
   else if (target.codecMode === "json") takeDeviceMessage(hub, connection, owner, view);
   else takeBinary(hub, connection, owner, view, topic);
   return true;
 }
 
-const mayPublishTo = ({ product }: LiveDevice, name: string): boolean =>
-  product?.product.topics.some((topic) => topic.name === name && topic.permission !== "subscribe") ?? false;
+function mayPublish({ device }: Connection, owner: LiveDevice, target: PublishTopic): boolean {
+  if (target.kind === "data") return true;
+  if (target.kind === "subDevices") return owner === device; // what is behind a gateway has nothing behind it
+  const topics = owner.product?.product.topics ?? [];
+  return topics.some(({ name, permission }) => name === target.name && permission !== "subscribe");
+}
 
 function takeDeviceMessage(hub: Hub, connection: Connection, owner: LiveDevice, view: PublishView): void {
   const message = parseDeviceMessage(view.bytes, view.payloadStart, view.payloadEnd);

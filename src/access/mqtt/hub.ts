@@ -1,4 +1,5 @@
 import type { Codecs } from "../../capabilities/codecs/codec";
+import type { SubDevices } from "../../capabilities/devices/sub-devices";
 import type { TraceSink } from "../../capabilities/devices/trace-sink";
 import type { Ingest } from "../../capabilities/telemetry/report";
 import type { Clock } from "../../platform/clock";
@@ -33,6 +34,7 @@ export type Hub = ConnectionHost & {
   readonly clock: Clock;
   readonly log: Log;
   readonly devices: MqttDevices;
+  readonly subDevices: SubDevices;
   readonly ingest: Ingest;
   readonly commands: MqttCommands;
   readonly codecs: Codecs;

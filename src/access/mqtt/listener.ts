@@ -2,6 +2,7 @@ import type { Database } from "bun:sqlite";
 import type { Codecs } from "../../capabilities/codecs/codec";
 import type { DeviceEvents } from "../../capabilities/devices/device";
 import type { DeviceLink } from "../../capabilities/devices/device-link";
+import type { SubDevices } from "../../capabilities/devices/sub-devices";
 import type { TraceSink } from "../../capabilities/devices/trace-sink";
 import type { SubscriberLink } from "../../capabilities/subscriptions/subscriber-link";
 import type { Ingest } from "../../capabilities/telemetry/report";
@@ -29,6 +30,7 @@ export type MqttListenerOptions = {
   readonly mqtt?: MqttAddress | undefined;
   readonly mqtts?: (MqttAddress & TlsFiles) | undefined;
   readonly devices: MqttDevices;
+  readonly subDevices: SubDevices;
   readonly deviceEvents: Listenable<DeviceEvents>;
   readonly ingest: Ingest;
   readonly commands: MqttCommands;

@@ -28,6 +28,8 @@ export type MqttSettings = {
   readonly maxDecoding: number;
   /** Sub-devices that one connection keeps at hand. */
   readonly maxCachedSubDevices: number;
+  /** Sub-devices that a gateway adds, deletes or gives a status with one message. */
+  readonly maxSubDevicesPerRequest: number;
   /** Messages to one connection of an application that it has not acknowledged. */
   readonly maxApplicationInflight: number;
   readonly maxConnectionsPerApplication: number;
@@ -62,6 +64,7 @@ export const MQTT_DEFAULTS: MqttSettings = {
   maxFilterBytes: 1_024,
   maxDecoding: 64,
   maxCachedSubDevices: 1_024,
+  maxSubDevicesPerRequest: 50,
   maxApplicationInflight: 256,
   maxConnectionsPerApplication: 16,
   maxApplicationSessions: 64,

@@ -23,7 +23,7 @@ export function subscribedTopic(
 }
 
 /** [MQTT-3.3.5-1] The highest of all filters that match; undefined when none does. */
-function grantedQoS({ session }: Connection, topic: string): QoS | undefined {
+export function grantedQoS({ session }: Connection, topic: string): QoS | undefined {
   let highest: QoS | undefined;
   for (const [filter, qos] of session?.subscriptions ?? [])
     if ((highest === undefined || qos > highest) && matches(filter, topic)) highest = qos;

@@ -2,6 +2,8 @@
 import { hasWildcard, matches } from "../../wire/mqtt";
 
 const DEVICES = "/huawei/v1/devices/";
+const OWN_DEVICES = "/islet/v1/devices/";
+const SUB_DEVICE_REQUEST = "/sub-devices/request";
 const CUSTOM = "$oc/devices/";
 const CUSTOM_MIDDLE = "/user/";
 
@@ -9,9 +11,13 @@ export const dataTopic = (id: string) => `${DEVICES}${id}/data/json`;
 export type CodecMode = "json" | "binary";
 export const commandTopic = (id: string, mode: CodecMode) => `${DEVICES}${id}/command/${mode}`;
 
+/** Ours, since the document has none: what a gateway wants of the devices behind it, and what became of it. */
+export const subDeviceAnswerTopic = (id: string) => `${OWN_DEVICES}${id}/sub-devices/response`;
+
 export type PublishTopic =
   | { readonly kind: "data"; readonly id: string; readonly codecMode: CodecMode }
-  | { readonly kind: "custom"; readonly id: string; readonly name: string };
+  | { readonly kind: "custom"; readonly id: string; readonly name: string }
+  | { readonly kind: "subDevices"; readonly id: string };
 
 /** What a device may publish to at all; undefined for every other topic. */
 export function parsePublishTopic(topic: string): PublishTopic | undefined {
@@ -22,6 +28,10 @@ export function parsePublishTopic(topic: string): PublishTopic | undefined {
       if (topic.endsWith(tail) && id.length > 0) return { kind: "data", id, codecMode };
     }
     return undefined;
+  }
+  if (topic.startsWith(OWN_DEVICES) && topic.endsWith(SUB_DEVICE_REQUEST)) {
+    const id = topic.slice(OWN_DEVICES.length, -SUB_DEVICE_REQUEST.length);
+    return id.length > 0 ? { kind: "subDevices", id } : undefined;
   }
   return parseCustom(topic);
 }
@@ -44,10 +54,11 @@ export type FilterScope =
 export function parseFilter(filter: string): FilterScope | undefined {
   const custom = parseCustom(filter);
   if (custom) return hasWildcard(custom.id) ? undefined : custom;
-  if (!filter.startsWith(DEVICES)) return undefined;
-  const rest = filter.slice(DEVICES.length);
+  const prefix = [DEVICES, OWN_DEVICES].find((it) => filter.startsWith(it));
+  if (prefix === undefined) return undefined;
+  const rest = filter.slice(prefix.length);
   // A node id may have slashes in it, so the known endings are looked for first.
-  const end = firstFound(rest, ["/command/", "/data/", "/#", "/+"]);
+  const end = firstFound(rest, [...(prefix === DEVICES ? ["/command/", "/data/"] : ["/sub-devices/"]), "/#", "/+"]);
   if (end === undefined || end === 0) return undefined;
   const id = rest.slice(0, end);
   return hasWildcard(id) ? undefined : { kind: "device", id };

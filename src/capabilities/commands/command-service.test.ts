@@ -183,6 +183,26 @@ test("an answer with an error code fails the command and carries its body", asyn
   });
 });
 
+test("a request of the platform's own shares the mids, and is nobody's command", async () => {
+  platform.link.connected.add(2);
+  const gateway = { no: 2, id: "gateway" as DeviceId };
+  const request = { serviceId: "$it", method: "DO", paras: {} };
+  const asked = platform.commands.requests.ask(gateway, request, 1_000);
+  const mid = platform.link.sent[0]?.command.mid ?? 0;
+  await platform.commands.send(APP, { ...SET, deviceId: "gateway" });
+  platform.db.run("UPDATE command SET mid = ?", [mid - 1]); // the next one would take it
+  await platform.commands.answered(platform.live(2), mid - 1, 0, undefined);
+  await platform.commands.send(APP, { ...SET, deviceId: "gateway" });
+  expect(platform.link.sent.at(-1)?.command.mid).toBe(mid + 1);
+  await platform.commands.answered(platform.live(3), mid, 0, undefined); // what is behind it does not speak for it
+  await platform.commands.answered(platform.live(2), mid, 5, { reason: "no" });
+  expect(await asked).toEqual({ kind: "answered", errcode: 5, body: { reason: "no" } });
+  expect(statuses()).toEqual(["SENT", "SUCCESSFUL"]);
+  const lost = platform.commands.requests.ask(gateway, request, 1_000);
+  await platform.commands.connectionLost(2);
+  expect(await lost).toEqual({ kind: "connectionLost" });
+});
+
 test("a late or unknown answer reopens nothing and is traced", async () => {
   platform.link.connected.add(1);
   await platform.commands.send(APP, SET);

@@ -22,6 +22,7 @@ import { checkCommand } from "./command-target";
 import { connectedCommands } from "./connected-commands";
 import { expiry } from "./expiry";
 import { type CommandRequest, carrierOf, storeCommand } from "./new-command";
+import { type PlatformRequests, platformRequests } from "./platform-requests";
 import { queueRepository } from "./queue-repository";
 import { isSleeping, sleepingCommands } from "./sleeping-commands";
 
@@ -50,7 +51,9 @@ export type CommandParts = {
 };
 
 /** `sweep` closes what was not answered in time and deletes what is too old; see `startCommandUpkeep`. */
-export function createCommandService(parts: CommandParts): CommandService & { sweep(): Promise<void> } {
+export function createCommandService(
+  parts: CommandParts,
+): CommandService & { sweep(): Promise<void>; readonly requests: PlatformRequests } {
   const { db, transactor, devices, products, links, sleepingLinks, clock, ids, log, metrics, trace, settings } = parts;
   const repository = commandRepository(db);
   const queued = queueRepository(db);
@@ -58,7 +61,8 @@ export function createCommandService(parts: CommandParts): CommandService & { sw
   const sleepingLink = (deviceNo: number) =>
     sleepingLinks.find((it) => it.isRegistered(deviceNo)) ?? sleepingLinks.at(0);
 
-  const store = storeCommand({ repository, ids, metrics, settings });
+  const own = platformRequests({ links, isMidOpen: repository.isMidOpen, clock, ids, log, trace });
+  const store = storeCommand({ repository, isMidTaken: own.isOpen, ids, metrics, settings });
   const apply = commandChanges({
     ...{ repository, transactor, events: parts.events, metrics, settings },
     committed(before, after) {
@@ -154,6 +158,7 @@ export function createCommandService(parts: CommandParts): CommandService & { sw
 
     async answered(device, mid, errcode, body: CommandParas | undefined) {
       const carrierNo = carrierOf(device);
+      if (device.no === carrierNo && own.answered(carrierNo, mid, errcode, body)) return;
       await transactor.write(() => {
         const stored = repository.findOpen(carrierNo, mid);
         if (!stored) return refuseAnswer(device, mid, "unknown_mid");
@@ -176,7 +181,12 @@ export function createCommandService(parts: CommandParts): CommandService & { sw
     },
 
     delivered: connected.delivered,
-    connectionLost: connected.connectionLost,
+    connectionLost(deviceNo) {
+      own.connectionLost(deviceNo);
+      return connected.connectionLost(deviceNo);
+    },
+    /** What other parts of the platform ask of devices. */
+    requests: own.requests,
 
     async recover() {
       await connected.recover();

@@ -23,13 +23,15 @@ export type StoreCommand = (device: Device, request: CommandRequest, taken: Take
 
 type Parts = {
   readonly repository: CommandRepository;
+  /** By a request of the platform's own. */
+  readonly isMidTaken: (deviceNo: number, mid: number) => boolean;
   readonly ids: Ids;
   readonly metrics: Metrics;
   readonly settings: Pick<CommandSettings, "maxOpenPerDevice">;
 };
 
 /** Only inside a transaction. Throws CONGESTED, INPUT_INVALID (requestId repeated). */
-export function storeCommand({ repository, ids, metrics, settings }: Parts): StoreCommand {
+export function storeCommand({ repository, isMidTaken, ids, metrics, settings }: Parts): StoreCommand {
   const counter = metrics.counter(
     "islet_commands_created_total",
     "Commands that were stored, by the way to the device",
@@ -37,7 +39,10 @@ export function storeCommand({ repository, ids, metrics, settings }: Parts): Sto
   return (device, request, { serviceType, dispatch, delivery, createdAt, until }) => {
     const carrierNo = carrierOf(device);
     if (repository.countOpenOf(carrierNo) >= settings.maxOpenPerDevice) throw congested(carrierNo);
-    const mid = nextMid(repository.lastMid(carrierNo), (it) => repository.isMidOpen(carrierNo, it));
+    const mid = nextMid(
+      repository.lastMid(carrierNo),
+      (it) => isMidTaken(carrierNo, it) || repository.isMidOpen(carrierNo, it),
+    );
     if (mid === undefined) throw congested(carrierNo);
     const added = repository.add(
       {

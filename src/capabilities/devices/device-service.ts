@@ -18,7 +18,7 @@ export type NewDevice = {
   readonly credentials: NewCredentials;
   /** `name` defaults to the nodeId. */
   readonly info?: DeviceInfo;
-  /** Default: GATEWAY when the device type ends in `Gateway`, else ENDPOINT. */
+  /** Default: GATEWAY when the device type ends in `Gateway` or `LoRaServer`, else ENDPOINT. */
   readonly nodeType?: NodeType | undefined;
   /** Number of a directly connected device of the same application, which becomes (or is) a GATEWAY. */
   readonly gatewayNo?: number | undefined;
@@ -26,6 +26,8 @@ export type NewDevice = {
   /** Seconds after which the registration is deleted if the device has not connected; 0: never. */
   readonly timeoutS?: number | undefined; // default `settings.registrationTimeoutS`
   readonly tags?: readonly Tag[];
+  /** Work of the caller's in the same transaction; what it throws undoes the registration. */
+  readonly also?: ((device: Device) => void) | undefined;
 };
 
 /** `secret`, `psk` and `verifyCode` are told here and never again. */

@@ -20,6 +20,8 @@ export type DeviceSettings = {
   readonly maxDevices: number;
   readonly maxFrozenDevices: number;
   readonly maxNonSecureDevices: number;
+  /** Behind one gateway, whoever adds them; 0: no limit. */
+  readonly maxSubDevices: number;
   /** Of one device. */
   readonly maxTags: number;
 };
@@ -34,5 +36,6 @@ export const DEVICE_DEFAULTS: DeviceSettings = {
   maxDevices: 0,
   maxFrozenDevices: 0,
   maxNonSecureDevices: 0,
+  maxSubDevices: 50_000,
   maxTags: 100,
 };

@@ -24,6 +24,7 @@ import { deviceRegistration } from "./register-device";
 import { startRegistrationExpiry } from "./registration-expiry";
 import { deviceRemoval } from "./remove-device";
 import { type LastContacts, startSilenceSweep } from "./silence-sweep";
+import { subDevices } from "./sub-devices";
 import { deviceTags } from "./tags";
 
 type Parts = {
@@ -183,6 +184,8 @@ export function openDevices(parts: Parts) {
 
   return {
     devices,
+    /** For gateways. */
+    subDevices: subDevices({ devices, products }),
     tags,
     /** For `ApplicationService.refuseDeletionWhile`. */
     hasDevices: repository.hasAny,

@@ -56,6 +56,7 @@ export function deviceRegistration({ core, applications, products, sealer, ids, 
       const row = toRow({ appNo, nodeId, input, product, gateway, credentials, expiresAt });
       insert(row, input.product);
       const device = toDevice({ ...row, gateway_id: gateway?.id ?? row.id });
+      input.also?.(device);
       events.emit("deviceAdded", { device });
       return { device, ...credentials, timeoutS };
     });
@@ -93,6 +94,9 @@ export function deviceRegistration({ core, applications, products, sealer, ids, 
     const gateway = core.row(gatewayNo);
     if (gateway.app_no !== appNo) throw new DomainError("DEVICE_NOT_FOUND", { deviceNo: gatewayNo });
     if (gateway.gateway_no !== gateway.no) throw inputInvalid("gatewayId", "is itself behind a gateway");
+    const { maxSubDevices } = settings;
+    if (maxSubDevices > 0 && repository.countBehind(gatewayNo) >= maxSubDevices)
+      throw new DomainError("DEVICE_LIMIT_REACHED", { limit: maxSubDevices, gatewayId: gateway.id });
     if (gateway.node_type !== "GATEWAY") {
       repository.setNodeType(gatewayNo, "GATEWAY");
       core.changed(gatewayNo);
@@ -175,4 +179,4 @@ function assertAgentCode(nodeId: string, verifyCode: string | undefined): void {
 }
 
 const usualNodeType = (deviceType: string | undefined): NodeType =>
-  deviceType !== undefined && /gateway$/i.test(deviceType) ? "GATEWAY" : "ENDPOINT";
+  deviceType !== undefined && /(gateway|loraserver)$/i.test(deviceType) ? "GATEWAY" : "ENDPOINT";

@@ -144,9 +144,10 @@ const defaultName = ({ deviceType, manufacturerId, model }: ProductModel) => `${
 
 function matches(product: Product, selector: ProductSelector): boolean {
   if ("productId" in selector) return product.id === selector.productId;
+  const { manufacturerName, deviceType, protocolType } = selector;
   return (
-    product.manufacturerName === selector.manufacturerName &&
-    product.deviceType === selector.deviceType &&
-    product.protocolType === findProtocolType(selector.protocolType)
+    (manufacturerName === undefined || product.manufacturerName === manufacturerName) &&
+    (deviceType === undefined || product.deviceType === deviceType) &&
+    (protocolType === undefined || product.protocolType === findProtocolType(protocolType))
   );
 }

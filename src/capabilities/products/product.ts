@@ -90,7 +90,10 @@ export type CompiledProduct = {
 
 export type ProductSelector =
   | { readonly productId: string }
-  | Readonly<Record<"manufacturerId" | "manufacturerName" | "deviceType" | "model" | "protocolType", string>>;
+  /** The two are unique within an application; what else is given must fit. */
+  | (Readonly<Record<"manufacturerId" | "model", string>> & {
+      readonly [K in "manufacturerName" | "deviceType" | "protocolType"]?: string | undefined;
+    });
 
 export interface ProductService {
   /** `fileName` as uploaded. Throws PRODUCT_INVALID {file, path, reason}, PRODUCT_EXISTS. A refusal leaves nothing behind. */

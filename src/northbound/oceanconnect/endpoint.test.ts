@@ -22,11 +22,16 @@ const inAll = <T>(sections: readonly CallSection[], value: T) =>
 const COMMANDS = ["1.9.1", "1.9.2", "1.9.3", "1.9.5", "1.9.6"] as const;
 const GROUPS = ["1.11.1", "1.11.2", "1.11.3", "1.11.4", "1.11.5"] as const;
 const GROUP_MEMBERS = ["1.11.6", "1.11.7", "1.11.8"] as const;
+const LORA = ["1.5.10", "1.5.11", "1.5.12", "1.5.13", "1.5.14", "1.5.15"] as const;
 
-const KEY_MISSING = oneOf<Row>({ ...inAll<Row>(COMMANDS, [500, "100220"]), "1.7.2": [500, "100229"] }, [401, "100025"]);
+const KEY_MISSING = oneOf<Row>({ ...inAll<Row>([...COMMANDS, ...LORA], [500, "100220"]), "1.7.2": [500, "100229"] }, [
+  401,
+  "100025",
+]);
 const APP_UNKNOWN = oneOf<Row>(
   {
     ...inAll<Row>(GROUPS, [200, "100203"]),
+    ...inAll<Row>(LORA, [404, "100203"]),
     "1.5.1": [500, "100203"],
     "1.5.2": [500, "100203"],
     "1.9.1": [200, "100203"],
@@ -45,6 +50,7 @@ const CALLER_UNKNOWN = oneOf<Row>(
   {
     ...inAll<Row>(GROUPS, [200, "100203"]),
     ...inAll<Row>(GROUP_MEMBERS, [500, "100203"]),
+    ...inAll<Row>(LORA, [404, "100203"]),
     "1.5.3": [500, "100203"],
     "1.9.1": [200, "100203"],
     "1.9.2": [200, "100203"],
@@ -62,6 +68,9 @@ const NOT_AUTHORIZED = oneOf<Row>(
   { "1.9.3": [200, "100217"], "1.9.7": [200, "100217"], ...inAll<Row>(GROUPS, [200, "100217"]) },
   [403, "100217"],
 );
+/** A right that is not enough. */
+const NO_EDIT = (section: CallSection): Row =>
+  (LORA as readonly CallSection[]).includes(section) ? [403, "100249"] : NOT_AUTHORIZED(section);
 const BAD_INPUT = oneOf<Row>(
   {
     ...inAll<Row>([...GROUPS, ...GROUP_MEMBERS], [400, "50400"]),
@@ -89,7 +98,10 @@ const UNREADABLE = oneOf<Row>(
   },
   [400, "100022"],
 );
-const FAULT = oneOf<Row>({ ...inAll<Row>(COMMANDS, [500, "100001"]), "1.7.2": [500, "100244"] }, [500, "50252"]);
+const FAULT = oneOf<Row>({ ...inAll<Row>([...COMMANDS, ...LORA], [500, "100001"]), "1.7.2": [500, "100244"] }, [
+  500,
+  "50252",
+]);
 
 const send = (
   h: ReturnType<typeof harness>,
@@ -108,9 +120,14 @@ function callerIsOther(access: "query" | "edit" | undefined) {
 /** With the right to read only: what is read, and what concerns the caller's own address. */
 const isRead = (section: CallSection) =>
   REQUESTS[section].method === "GET" || section === "1.7.1" || section === "1.7.6";
-const IN_BODY: readonly CallSection[] = ["1.7.1", "1.11.1"];
 const OWN_ONLY: readonly CallSection[] = ["1.7.2"];
 const NAMES_OWNER = CALL_SECTIONS.filter((section) => !OWN_ONLY.includes(section));
+const IN_BODY: readonly [CallSection, field: string][] = [
+  ["1.5.10", "ownerAppId"],
+  ["1.5.11", "ownerAppId"],
+  ["1.7.1", "appId"],
+  ["1.11.1", "appId"],
+];
 
 const WITH_BODY = CALL_SECTIONS.filter((section) => REQUESTS[section].body);
 
@@ -211,7 +228,7 @@ describe.each(NAMES_OWNER)("%s for an application that is named", (section) => {
     const h = callerIsOther("query");
     const answer = await send(h, { ...sample, path: withQuery(sample.path, "appId=app-1") });
     if (isRead(section)) expect(answer.json?.error_code).toBeUndefined();
-    else expect([row(answer), h.effects()]).toEqual([NOT_AUTHORIZED(section), 0]);
+    else expect([row(answer), h.effects()]).toEqual([NO_EDIT(section), 0]);
     expect(h.env.caller).toBe("app-2");
   });
 
@@ -253,9 +270,9 @@ test.each(OWN_ONLY)("%s has no parameter for an owner: who names one acts for it
   expect(h.subscriptions.subscribe.mock.calls).toMatchObject([[{ appNo: otherApplication.no, appId: "app-2" }]]);
 });
 
-test.each(IN_BODY)("the body of %s may name the owner too, the same one", async (section) => {
+test.each(IN_BODY)("the body of %s may name the owner too, as %s, the same one", async (section, field) => {
   const sample = REQUESTS[section];
-  const body = { ...sample.body, appId: "app-1" };
+  const body = { ...sample.body, [field]: "app-1" };
   const h = callerIsOther("edit");
   const answer = await send(h, { ...sample, path: withQuery(sample.path, "appId=app-2"), body });
   expect([row(answer), h.effects()]).toEqual([BAD_INPUT(section), 0]);
@@ -302,9 +319,11 @@ describe("names of the owner", () => {
   });
 });
 
+const NOT_ALLOWED = "The operation is not allowed.";
+const NO_EDIT_PERMISSION = "The application does not have edit permission.";
 test.each([
-  ["1.5.10", "100249", "The operation is not allowed. The application does not have edit permission."],
-  ["1.5.15", "100249", "The operation is not allowed.The application does not have edit permission."],
+  ...["1.5.10", "1.5.11", "1.5.13"].map((section) => [section, "100249", `${NOT_ALLOWED} ${NO_EDIT_PERMISSION}`]),
+  ...["1.5.12", "1.5.14", "1.5.15"].map((section) => [section, "100249", `${NOT_ALLOWED}${NO_EDIT_PERMISSION}`]),
   ["1.9.7", "100217", "The application hasn't been authorized."],
   ["1.11.2", "100217", "The application hasn't been authorized"],
 ])("at %s a right that is not enough is %s", (section, code, desc) => {
@@ -345,12 +364,15 @@ describe.each(WITH_BODY)("the body of %s", (section) => {
   });
 });
 
-test.each(["/iocm/nothing", "/iocm/app/dm/v1.4.0/devices/a/b", "/iodm/app", "/iocm/app/sec/v1.1.0/login/"])(
-  "%s is unknown, in the same form",
-  async (path) => {
-    expect(row(await harness().call("GET", path, undefined, {}))).toEqual([404, "100225"]);
-  },
-);
+test.each([
+  "/iocm/nothing",
+  "/api/v3.0/devices/lora/server",
+  "/iocm/app/dm/v1.4.0/devices/a/b",
+  "/iodm/app",
+  "/iocm/app/sec/v1.1.0/login/",
+])("%s is unknown, in the same form", async (path) => {
+  expect(row(await harness().call("GET", path, undefined, {}))).toEqual([404, "100225"]);
+});
 
 test("the details of a domain error are shown, to help whoever writes the client", async () => {
   const h = harness();

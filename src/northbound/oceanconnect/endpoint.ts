@@ -6,7 +6,7 @@ import { DomainError } from "../../platform/domain-error";
 import { type BodyLimits, parseWith, readJson } from "../http/json-body";
 import { parseQuery } from "../http/query";
 import type { FrontEnv } from "../http/request-env";
-import { type ErrorKey, errorRow, type Section } from "./errors";
+import { describeError, type ErrorKey, errorRow, type Section } from "./errors";
 
 export type EndpointPorts = {
   readonly tokens: Pick<AccessTokens, "authorize">;
@@ -153,7 +153,8 @@ export function errorBody(section: Section, error: unknown, about: About) {
   const details = error instanceof DomainError ? Object.entries(error.details) : [];
   const known = details.filter(([, value]) => value !== undefined);
   const detail = known.length > 0 ? Object.fromEntries(known) : undefined;
-  const body = JSON.stringify({ error_code: code, error_desc: desc, error_detail: detail });
+  const error_desc = describeError(desc, detail?.reason);
+  const body = JSON.stringify({ error_code: code, error_desc, error_detail: detail });
   return { status, body, isFault: key === "INTERNAL" };
 }
 

@@ -11,6 +11,7 @@ const KEYS = [
   ...["appId", "secret", "deviceInfo", "nodeId", "timeout", "verifyCode", "header", "body", "method", "mode", "paras"],
   ...["command", "deviceId", "serviceId", "expireTime", "maxRetransmit", "callbackUrl", "notifyType", "tags", "mute"],
   ...["tagName", "deviceConfig", "isSecure", "pageNo", "pageSize", "startTime", "endTime", "gatewayId", "select"],
+  ...["loraServerId", "gatewayEUI", "devEUI", "appEUI", "joinType", "appKey", "devAddr", "ownerAppId"],
   ...["name", "description", "maxDevNum", "deviceIds", "devGroupId", "accessAppId"],
   ...["cascade", "channel", "__proto__", "constructor", "toString", ""],
 ];

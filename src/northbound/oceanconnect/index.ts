@@ -4,6 +4,7 @@ import type { ApplicationGrants } from "../../capabilities/applications/applicat
 import type { CommandService } from "../../capabilities/commands/command";
 import type { DeviceService } from "../../capabilities/devices/device-service";
 import type { GroupService } from "../../capabilities/groups/group";
+import type { LoraService } from "../../capabilities/lora/lora";
 import type { ProductService } from "../../capabilities/products/product";
 import type { DesiredShadow } from "../../capabilities/shadow/desired";
 import type { ReportedShadow } from "../../capabilities/shadow/reported-shadow";
@@ -21,6 +22,7 @@ import { deviceRoutes } from "./device-routes";
 import { endpoints, errorBody } from "./endpoint";
 import { groupRoutes } from "./group-routes";
 import { loginRoutes } from "./login-routes";
+import { loraRoutes } from "./lora-routes";
 import { registrationRoutes } from "./registration-routes";
 import { shadowRoutes } from "./shadow-routes";
 import { subscriptionRoutes } from "./subscription-routes";
@@ -55,10 +57,11 @@ export type OceanConnectPorts = {
   readonly history: Pick<History, "page">;
   readonly shadow: ReportedShadow;
   readonly desired: DesiredShadow;
+  readonly lora: LoraService;
   readonly settings?: OceanConnectSettings;
 };
 
-/** The vendor's application API (reference v12): everything below `/iocm` and `/iodm`. */
+/** The vendor's application API (reference v12): everything below `/iocm`, `/iodm` and `/api`. */
 export function oceanConnect({ settings = OCEANCONNECT_DEFAULTS, ...ports }: OceanConnectPorts): Hono<FrontEnv> {
   const { tokens, applications, grants, devices, groups, subscriptions, commands } = ports;
   const bodyLimits = settings.body;
@@ -67,6 +70,7 @@ export function oceanConnect({ settings = OCEANCONNECT_DEFAULTS, ...ports }: Oce
     .route("/", loginRoutes(calls, tokens, bodyLimits))
     .route("/", registrationRoutes(calls, devices))
     .route("/", deviceRoutes(calls, devices))
+    .route("/", loraRoutes(calls, ports.lora))
     .route("/", deviceQueryRoutes(calls, { ...ports, ...settings }))
     .route("/", dataRoutes(calls, { ...ports, ...settings }))
     .route("/", shadowRoutes(calls, { ...ports, ...settings }))
@@ -102,7 +106,7 @@ function refuseTheRest(app: Hono<FrontEnv>, { open }: ReturnType<typeof endpoint
 export function oceanConnectMount(app: Hono<FrontEnv>): Mount {
   return {
     name: "oceanconnect",
-    prefixes: ["iocm", "iodm"],
+    prefixes: ["iocm", "iodm", "api"],
     fetch: (request, env) => app.fetch(request, env),
     fail: (error) => {
       const { status, body } = errorBody("none", error, "ownApp");

@@ -10,7 +10,7 @@ import {
 } from ".";
 
 const settings = exchangeSettings(DEFAULT_TRANSMISSION);
-const SEND = { type: "send" };
+const SEND = { type: "send" } as const;
 const finished = (outcome: string) => ({ type: "finished", outcome });
 
 test("the derived times are those of RFC 7252 table 3", () => {
@@ -58,6 +58,34 @@ const unacknowledged = (wantsResponse: boolean): Exchange => ({
   dueAtMs: 2_000,
 });
 const request = unacknowledged(true);
+
+describe("when its peer is heard, an unacknowledged CON", () => {
+  const heard = (from: Exchange, nowMs: number, with_ = settings) =>
+    stepExchange(from, { type: "heard", nowMs }, with_);
+
+  test("is sent once more, and the schedule stays as it was", () => {
+    const { next, effects } = heard(request, 1_500);
+    expect([next, effects]).toEqual([{ ...request, repeatedAtMs: 1_500 } as Exchange, [SEND]]);
+    expect(stepExchange(next, { type: "tick", nowMs: 2_000 }, settings).next).toMatchObject({ dueAtMs: 6_000 });
+  });
+  test("is not sent again within a second: its ACK may be under way", () => {
+    expect(heard(request, 999).effects).toEqual([]);
+    const { next } = heard(request, 1_000);
+    expect([heard(next, 1_999).effects, heard(next, 2_000).effects]).toEqual([[], [SEND]]);
+  });
+  test("is left alone when nothing may be repeated, or its time is over", () => {
+    const once = exchangeSettings({ ...DEFAULT_TRANSMISSION, maxRetransmit: 0 });
+    expect(heard(request, 1_500, once).effects).toEqual([]);
+    expect(heard({ ...request, giveUpAtMs: 1_500 } as Exchange, 1_500).effects).toEqual([]);
+  });
+  test("is left alone when it was acknowledged, or is done", () => {
+    for (const from of [
+      { state: "waiting", dueAtMs: 9 },
+      { state: "done", outcome: "reset" },
+    ] as const)
+      expect(heard(from, 5_000)).toEqual({ next: from, effects: [] });
+  });
+});
 const waiting: Exchange = { state: "waiting", dueAtMs: 247_500 };
 const done = (outcome: Extract<Exchange, { state: "done" }>["outcome"]): Exchange => ({ state: "done", outcome });
 const response = (carrier: "ack" | "con" | "non"): ExchangeEvent => ({ type: "response", carrier });

@@ -23,12 +23,16 @@ export type Exchange =
       readonly dueAtMs: number;
       /** Then it is over, however few retransmissions were made. */
       readonly giveUpAtMs?: number;
+      /** When it was sent beside the schedule, because the peer was heard. */
+      readonly repeatedAtMs?: number;
     }
   /** The peer has it, or it was a NON. */
   | { readonly state: "waiting"; readonly dueAtMs: number }
   | { readonly state: "done"; readonly outcome: ExchangeOutcome };
 export type ExchangeEvent =
   | { readonly type: "tick"; readonly nowMs: number }
+  /** Something else came from the peer: it listens now, and may have slept before. */
+  | { readonly type: "heard"; readonly nowMs: number }
   /** An empty ACK. */
   | { readonly type: "acknowledged"; readonly nowMs: number }
   /** The response, and what it came in. */
@@ -79,6 +83,8 @@ export function stepExchange(from: Exchange, event: ExchangeEvent, settings: Exc
   switch (event.type) {
     case "tick":
       return event.nowMs < from.dueAtMs ? to(from) : silence(from, event.nowMs, settings);
+    case "heard":
+      return from.state === "unacknowledged" ? sendOnceMore(from, event.nowMs, settings) : to(from);
     case "acknowledged":
       if (from.state !== "unacknowledged") return to(from);
       if (!from.wantsResponse) return finish("acknowledged");
@@ -102,6 +108,23 @@ function silence(from: Exclude<Exchange, { state: "done" }>, nowMs: number, sett
   const retransmissions = from.retransmissions + 1;
   return to({ ...from, retransmissions, timeoutMs, dueAtMs: Math.min(nowMs + timeoutMs, giveUpAtMs) }, SEND);
 }
+
+/**
+ * Once more, now: a device that sleeps hears it just after it has spoken. The schedule stays as it is; each of these
+ * answers a datagram of the peer, so there are no more of them than the peer itself sends.
+ */
+function sendOnceMore(
+  from: Extract<Exchange, { state: "unacknowledged" }>,
+  nowMs: number,
+  { transmission }: ExchangeSettings,
+): ExchangeStep {
+  const { timeoutMs, dueAtMs, giveUpAtMs = Infinity, repeatedAtMs = -Infinity } = from;
+  const sentAtMs = Math.max(dueAtMs - timeoutMs, repeatedAtMs);
+  const isFresh = nowMs < sentAtMs + LEAST_GAP_MS; // its ACK may be under way
+  if (transmission.maxRetransmit === 0 || isFresh || nowMs >= giveUpAtMs) return to(from);
+  return to({ ...from, repeatedAtMs: nowMs }, SEND);
+}
+const LEAST_GAP_MS = 1_000;
 
 const SEND: ExchangeEffect = { type: "send" };
 const ACKNOWLEDGE: ExchangeEffect = { type: "acknowledge" };

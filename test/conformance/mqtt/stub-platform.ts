@@ -12,6 +12,7 @@ import {
 import type { AppId } from "../../../src/capabilities/applications/application";
 import type { Codecs, Encoded } from "../../../src/capabilities/codecs/codec";
 import type { Device, DeviceEvents, DeviceId, LiveDevice } from "../../../src/capabilities/devices/device";
+import type { SubDeviceOutcome, SubDeviceTask } from "../../../src/capabilities/devices/sub-devices";
 import type { TraceEntry } from "../../../src/capabilities/devices/trace-sink";
 import type { CompiledProduct, CustomTopic } from "../../../src/capabilities/products/product";
 import type { AckSink, Ingest, ServiceReport } from "../../../src/capabilities/telemetry/report";
@@ -218,6 +219,12 @@ export async function startStubPlatform(options: StubOptions = {}) {
     delivered: async (no, mid) => void calls.push(`delivered ${no} ${mid}`),
     connectionLost: async (no) => void lost.push(no),
   };
+  const subDeviceRuns: {
+    gatewayNo: number;
+    tasks: readonly SubDeviceTask[];
+    resolve(outcomes: SubDeviceOutcome[]): void;
+    reject(error: unknown): void;
+  }[] = [];
   const traces: TraceEntry[] = [];
   const deviceEvents = eventBus<DeviceEvents>();
   const metrics = createMetrics();
@@ -225,6 +232,10 @@ export async function startStubPlatform(options: StubOptions = {}) {
     mqtt: { hostname: "127.0.0.1", port: 0 },
     mqtts: options.tls && { hostname: "127.0.0.1", port: 0, ...options.tls },
     devices,
+    subDevices: {
+      run: (gatewayNo, tasks) =>
+        new Promise((resolve, reject) => subDeviceRuns.push({ gatewayNo, tasks, resolve, reject })),
+    },
     deviceEvents,
     ingest,
     commands,
@@ -249,6 +260,8 @@ export async function startStubPlatform(options: StubOptions = {}) {
     live,
     held,
     answers,
+    /** They end when the test says so. */
+    subDeviceRuns,
     traces,
     deviceEvents,
     metrics,

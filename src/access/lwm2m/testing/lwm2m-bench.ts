@@ -249,6 +249,7 @@ function fakeCoap() {
     hasTaken: (peer, messageId) => taken.has(`${peer.key} ${messageId}`),
     redirect: (from, to) => told.push(`redirect ${from.port} ${to.port}`),
     vouch() {},
+    repeat() {},
     abandon: (peer) => told.push(`abandon ${peer.port}`),
     stop() {},
   };

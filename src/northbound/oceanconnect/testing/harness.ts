@@ -6,7 +6,8 @@ import type { Command, CommandId, CommandService } from "../../../capabilities/c
 import type { DeviceId } from "../../../capabilities/devices/device";
 import type { DeviceService } from "../../../capabilities/devices/device-service";
 import type { Group, GroupId, GroupService } from "../../../capabilities/groups/group";
-import type { CompiledProduct, ProductService } from "../../../capabilities/products/product";
+import type { LoraGateway, LoraNode, LoraService } from "../../../capabilities/lora/lora";
+import type { CompiledProduct, ProductId, ProductService } from "../../../capabilities/products/product";
 import type { DesiredShadow } from "../../../capabilities/shadow/desired";
 import type { ReportedShadow } from "../../../capabilities/shadow/reported-shadow";
 import type {
@@ -67,6 +68,25 @@ export const subscription: Subscription = {
   callbackUrl: "http://h:9/x",
   channel: "HTTP",
   createdAt: CREATED_AT,
+};
+export const loraGateway: LoraGateway = {
+  deviceId: "p8_roof" as DeviceId,
+  loraServerId: "p1_server",
+  productId: "p8" as ProductId,
+  gatewayEUI: "00800000a0001234",
+  name: "Roof",
+  gatewaySeq: undefined,
+};
+export const loraNode: LoraNode = {
+  deviceId: "p9_cellar" as DeviceId,
+  loraServerId: "p1_server",
+  productId: "p9" as ProductId,
+  devEUI: "0004A30B001A2B3C",
+  name: "Cellar",
+  appEUI: "70B3D57ED0000001",
+  deviceClass: "classA",
+  joinType: "OTAA",
+  appKey: "2b7e151628aed2a6abf7158809cf4f3c",
 };
 export const group: Group = {
   no: 5,
@@ -198,6 +218,13 @@ function ports() {
         total: 1,
       })),
     },
+    lora: {
+      registerGateway: mock<LoraService["registerGateway"]>(async () => loraGateway),
+      registerNode: mock<LoraService["registerNode"]>(async () => loraNode),
+      gateway: mock<LoraService["gateway"]>(() => loraGateway),
+      node: mock<LoraService["node"]>(() => loraNode),
+      delete: mock<LoraService["delete"]>(async () => {}),
+    },
     shadow: {
       of: mock<ReportedShadow["of"]>(() => [reported]),
       ofMany: mock<ReportedShadow["ofMany"]>(() => new Map([[device.no, [reported]]])),
@@ -216,7 +243,7 @@ export function harness(settings: Partial<OceanConnectSettings> = {}) {
     caller: undefined,
     reportFault: (error) => faults.push(error),
   };
-  const { devices, groups, subscriptions, commands, desired } = fakes;
+  const { devices, groups, subscriptions, commands, desired, lora } = fakes;
   const app = oceanConnect({
     ...fakes,
     devices: devices as unknown as DeviceService, // what the dialect calls is there; the rest would throw
@@ -268,6 +295,9 @@ export function harness(settings: Partial<OceanConnectSettings> = {}) {
         desired.want,
         commands.cancel,
         commands.createCancelTask,
+        lora.registerGateway,
+        lora.registerNode,
+        lora.delete,
       ].reduce((sum, { mock: { calls } }) => sum + calls.length, 0),
   };
 }

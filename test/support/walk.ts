@@ -1,0 +1,144 @@
+import { Database } from "bun:sqlite";
+import { join } from "node:path";
+import smokeDetector from "../../docs/examples/smoke-detector.json" with { type: "json" };
+import { setUp } from "./api";
+import { connectDevice, dataTopic, report } from "./device";
+import { eventually } from "./eventually";
+import type { Islet } from "./islet";
+import { addLoraProducts, connectServer, registerServer } from "./lora";
+
+export type Sample = { readonly method: string; readonly path: string; readonly body?: Record<string, unknown> };
+
+/** An application with something behind every endpoint. `mark` is in every text it has chosen, `ids` are all it was given. */
+export async function furnish(islet: Islet, mark: string, callbackUrl: string) {
+  const { app, appId, appSecret, manage, productId, register } = await setUp(islet, mark);
+  const ids = new Set<string>();
+  let count = 0;
+  const next = (what: string) => `${what}${mark}${++count}`;
+  const keep = (id: string): string => {
+    ids.add(id);
+    return id;
+  };
+  async function ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const answer = await app<T & { error_code?: string }>(method, path, body);
+    if (answer.body.error_code !== undefined) throw new Error(`${method} ${path}: ${JSON.stringify(answer)}`);
+    return answer.body;
+  }
+  const model = structuredClone(smokeDetector);
+  for (const property of model.servicetypes[0]?.services[0]?.properties ?? []) property.method = "RW";
+  const sleeper = await manage<{ productId: string }>("POST", `/apps/${appId}/products`, model);
+  const sleeperProduct = sleeper.body.productId;
+
+  const meter = async () => {
+    const made = await register(next("node"));
+    await app("PUT", `/iocm/app/dm/v1.4.0/devices/${made.deviceId}`, { name: next("name") });
+    keep(made.deviceId);
+    return made;
+  };
+  const device = async () => (await meter()).deviceId;
+  /** Of a device that has connected and left. */
+  const visited = async () => {
+    const made = await meter();
+    const client = await connectDevice(islet, made);
+    await client.endAsync();
+    await eventually(
+      () => ask<{ deviceInfo: { status: string } }>("GET", `/iocm/app/dm/v1.4.0/devices/${made.deviceId}`),
+      ({ deviceInfo }) => deviceInfo.status === "OFFLINE",
+    );
+    return made.deviceId;
+  };
+  const sleeping = async () => {
+    const nodeId = next("node");
+    const path = "/iocm/app/reg/v1.1.0/deviceCredentials";
+    const asked = { nodeId, verifyCode: nodeId, productId: sleeperProduct, timeout: 0, deviceName: next("name") };
+    return keep((await ask<{ deviceId: string }>("POST", path, asked)).deviceId);
+  };
+  const command = async (deviceId: string) => {
+    const asked = { serviceId: "Smoke", method: "SET_ALARM", paras: { value: 1 } };
+    const made = { deviceId, command: asked, callbackUrl, expireTime: 3_600 };
+    return keep((await ask<{ commandId: string }>("POST", "/iocm/app/cmd/v1.4.0/deviceCommands", made)).commandId);
+  };
+  const group = async (...deviceIds: string[]) => {
+    const asked = { name: next("group"), deviceIds };
+    return keep((await ask<{ id: string }>("POST", "/iocm/app/devgroup/v1.3.0/devGroups", asked)).id);
+  };
+  const types = ["deviceAdded", "bindDevice", "deviceInfoChanged", "deviceDeleted", "messageConfirm", "commandRsp"];
+  const subscription = async () => {
+    const notifyType = types[count++ % types.length];
+    await app("DELETE", `/iocm/app/sub/v1.2.0/subscriptions?notifyType=${notifyType}`);
+    const asked = { notifyType, callbackUrl };
+    const path = "/iocm/app/sub/v1.2.0/subscriptions";
+    return keep((await ask<{ subscriptionId: string }>("POST", path, asked)).subscriptionId);
+  };
+  /** One that has ended, as all others have: they run a moment after they were created. */
+  const task = async () => {
+    const path = "/iocm/app/cmd/v1.4.0/deviceCommandCancelTasks";
+    const deviceId = await sleeping();
+    const made = await ask<{ taskId: string }>("POST", path, { deviceId });
+    const tasks = () => ask<{ data: { status: string }[] }>("GET", path);
+    await eventually(tasks, ({ data }) => data.every(({ status }) => status === "SUCCESS"));
+    return keep(made.taskId);
+  };
+
+  const lora = await addLoraProducts({ manage, appId });
+  const loraServer = await registerServer({ app }, lora.server, next("server"));
+  keep(loraServer.deviceId);
+  const eui = () => Buffer.from(mark).toString("hex").slice(0, 8) + `${++count}`.padStart(8, "0");
+  const newGateway = () => ({
+    ...{ loraServerId: loraServer.deviceId, productId: lora.gateway, gatewayEUI: eui(), name: next("roof") },
+    gatewaySeq: "2b7e151628aed2a6abf7158809cf4f3c",
+  });
+  const newNode = () => ({
+    ...{ loraServerId: loraServer.deviceId, productId: lora.node, devEUI: eui(), name: next("cellar") },
+    ...{ appEUI: "70B3D57ED0000001", appKey: "2b7e151628aed2a6abf7158809cf4f3c" },
+  });
+  const behindServer = async (kind: "gateway" | "node", asked: Record<string, unknown>) =>
+    keep((await ask<{ deviceId: string }>("POST", `/api/v3.0/devices/lora/${kind}`, asked)).deviceId);
+  const loraGateway = () => behindServer("gateway", newGateway());
+  const loraNode = () => behindServer("node", newNode());
+
+  // What is there for all.
+  const { client: loraClient } = await connectServer(islet, loraServer);
+  const online = await meter();
+  const client = await connectDevice(islet, online);
+  await client.publishAsync(
+    dataTopic(online.deviceId),
+    report("Climate", { temperature: 21, humidity: 40, battery: 77 }),
+    { qos: 1 },
+  );
+  const wished = await sleeping();
+  const shadow = { serviceDesireds: [{ serviceId: "Smoke", desired: { note: next("note") } }] };
+  await ask("PUT", `/iocm/app/shadow/v1.5.0/devices/${wished}`, shadow);
+  await command(wished);
+  await task();
+  await group(online.deviceId);
+  await subscription();
+
+  return {
+    ...{ app, appId, appSecret, manage, productId, sleeperProduct, callbackUrl, mark, ids, next },
+    ...{ device, visited, sleeping, command, group, subscription, task },
+    ...{ newGateway, newNode, loraGateway, loraNode },
+    online: online.deviceId,
+    wished,
+    /** As in the texts of answers. */
+    leaks: (text: string, request: string) =>
+      [mark, ...ids].filter((secret) => text.includes(secret) && !request.includes(secret)),
+    [Symbol.asyncDispose]: async () => void (await Promise.all([client.endAsync(), loraClient.endAsync()])),
+  };
+}
+export type Furnished = Awaited<ReturnType<typeof furnish>>;
+
+// Of the push and of sessions: they change by themselves.
+const RESTLESS = new Set(["outbox", "operator_session"]);
+
+/** Everything that registry.db says, table by table. */
+export function readRegistry(data: string): Record<string, unknown[]> {
+  using db = new Database(join(data, "registry.db"), { readonly: true });
+  const tables = db.query<{ name: string }, []>(
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name",
+  );
+  const names = tables.all().map(({ name }) => name);
+  return Object.fromEntries(
+    names.filter((name) => !RESTLESS.has(name)).map((name) => [name, db.query(`SELECT * FROM "${name}"`).all()]),
+  );
+}
