@@ -15,6 +15,7 @@ import registryResourceObservations from "./registry/0013-resource-observations.
 import registryGroups from "./registry/0014-groups.sql" with { type: "text" };
 import registryApplicationGrants from "./registry/0015-application-grants.sql" with { type: "text" };
 import registryBatch from "./registry/0016-batch.sql" with { type: "text" };
+import registryMqttApplicationSessions from "./registry/0017-mqtt-application-sessions.sql" with { type: "text" };
 import registryLora from "./registry/0018-lora.sql" with { type: "text" };
 import telemetryTelemetry from "./telemetry/0001-telemetry.sql" with { type: "text" };
 import telemetryOutbox from "./telemetry/0002-outbox.sql" with { type: "text" };
@@ -40,8 +41,9 @@ export const REGISTRY_MIGRATIONS: readonly Migration[] = [
   { name: "0013-resource-observations", sql: registryResourceObservations },
   { name: "0014-groups", sql: registryGroups },
   { name: "0015-application-grants", sql: registryApplicationGrants },
-  { name: "0018-lora", sql: registryLora },
   { name: "0016-batch", sql: registryBatch },
+  { name: "0017-mqtt-application-sessions", sql: registryMqttApplicationSessions },
+  { name: "0018-lora", sql: registryLora },
 ];
 export const TELEMETRY_MIGRATIONS: readonly Migration[] = [
   { name: "0001-telemetry", sql: telemetryTelemetry },

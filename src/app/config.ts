@@ -61,6 +61,11 @@ const FIXED_KEYS = {
 
   "mqtt.listen": listen("0.0.0.0:1883", "MQTT 3.1.1"),
   "mqtts.listen": listen("0.0.0.0:8883", "MQTT over TLS"),
+  "mqtt.applications": choice(
+    ["tls", "any", "off"],
+    "tls",
+    "where applications may log in with their secret, to take pushes by MQTT; tls: at mqtts.listen only",
+  ),
   "coap.listen": listen("0.0.0.0:5683", "CoAP over UDP: LwM2M and the dialect of NB-IoT modules"),
   "coaps.listen": listen("0.0.0.0:5684", "the same over DTLS with pre-shared keys"),
 } satisfies Record<string, Key<unknown>>;

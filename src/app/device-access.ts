@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { createLwM2mServer, type LwM2mServerOptions } from "../access/lwm2m";
-import { createMqttListener, type MqttListenerOptions } from "../access/mqtt";
+import { createMqttListener, type MqttApplications, type MqttListenerOptions } from "../access/mqtt";
 import type { DeviceLink, SleepingDeviceLink } from "../capabilities/devices/device-link";
 import type { ResourceLink } from "../capabilities/resources/resource-link";
 import { type ListenAddress, parseListenAddress } from "../platform/listen-address";
@@ -21,19 +21,23 @@ export function deviceWays() {
 }
 export type DeviceWays = ReturnType<typeof deviceWays>;
 
-type Own = "mqtt" | "mqtts" | "coap" | "coaps" | "randomBytes" | "settings";
+type Own = "mqtt" | "mqtts" | "applications" | "coap" | "coaps" | "randomBytes" | "settings";
 type Parts = Omit<MqttListenerOptions & LwM2mServerOptions, Own> & {
   readonly config: Config;
   readonly tls: { readonly cert: string; readonly key: string };
   readonly ways: DeviceWays;
+  readonly applications: Omit<MqttApplications, "allowsPlain">;
 };
 
 /** The device side of both worlds, joined with those who send, and not open yet. */
-export function openDeviceAccess({ config, tls, ways, ...parts }: Parts) {
+export function openDeviceAccess({ config, tls, ways, applications, ...parts }: Parts) {
   const { settings } = config;
   const mqttsAddress = listenAddress(config["mqtts.listen"]);
   const mqtt = createMqttListener({
     ...{ ...parts, settings: settings.mqtt },
+    ...(config["mqtt.applications"] !== "off" && {
+      applications: { ...applications, allowsPlain: config["mqtt.applications"] === "any" },
+    }),
     mqtt: listenAddress(config["mqtt.listen"]),
     mqtts: mqttsAddress && { ...mqttsAddress, cert: tls.cert, key: tls.key },
   });
@@ -48,6 +52,8 @@ export function openDeviceAccess({ config, tls, ways, ...parts }: Parts) {
   ways.resourceLinks.push(lwm2m.resourceLink);
   ways.disconnects.push(mqtt.deviceLink.disconnect, lwm2m.disconnect);
   return {
+    /** To applications that take their notifications by MQTT. */
+    subscriberLink: mqtt.subscriberLink,
     /** Opens the sockets and tells their addresses, undefined for those that are off; throws when one is taken. */
     listen: async (): Promise<Record<string, ListenAddress | undefined>> => ({
       ...(await mqtt.listen()),

@@ -136,7 +136,11 @@ export const GROUPS = {
     maxDecoding: "messages of one connection in a codec's script at once; beyond it the socket is not read",
     maxCachedSubDevices: "sub-devices remembered per connection of a gateway",
     maxSubDevicesPerRequest: "sub-devices of one message that adds, deletes or gives a status",
-    sessionExpiryMs: "how long a persistent session waits for its device",
+    maxApplicationInflight: "messages to one connection of an application that it has not acknowledged",
+    maxConnectionsPerApplication: "connections of one application; they share its messages",
+    maxApplicationSessions: "persistent sessions of one application, by client id",
+    sessionExpiryMs:
+      "how long a persistent session waits for its device, and a notification for an application that is away",
     timestampToleranceMs: "signature type 1: how far the hour of the client id may be off",
     loginFailuresAllowed: "wrong logins of one identity from one address before answers are held back",
     loginDelayMs: "first delay; doubles with each further failure",

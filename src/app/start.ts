@@ -164,7 +164,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   notifyOfCommands(commandEvents, push.notify);
   notifyOfShadow(shadowEvents, push.notify);
   push.subscriptionEvents.on("subscriptionDeleted", ({ subscription, hostPort, lastOfHost }) => {
-    if (lastOfHost) pushCertificates.unbind(subscription.ownerAppNo, hostPort);
+    if (lastOfHost && hostPort !== undefined) pushCertificates.unbind(subscription.ownerAppNo, hostPort);
   });
 
   const recents = await openRecentBlocks(telemetryReads, writer);
@@ -188,8 +188,10 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     ...{ config, tls, ways, devices, subDevices, deviceEvents, ingest, commands, codecs: codecs.codecs, trace: traces },
     ...{ contacts: contactEvents, resources: { ...resources.sink, wantedObservations: resources.wantedObservations } },
     ...{ registry, telemetry: telemetryReads, transactor, sealer: secrets.sealer, clock, log, metrics },
+    applications: { checkSecret: tokens.checkSecret, events: applicationEvents },
     messageIdSeed: new DataView(secrets.deriveKey("coap message ids").buffer).getUint32(0),
   });
+  push.joinSubscribers(access.subscriberLink, { keepMs: settings.mqtt.sessionExpiryMs });
 
   // Work in the background
   await commands.recover(); // asks the links what they still hold

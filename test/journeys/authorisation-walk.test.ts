@@ -7,7 +7,10 @@ import { type Furnished, furnish, readRegistry, type Sample } from "../support/w
 
 setDefaultTimeout(300_000);
 
-/** What a row's request must be allowed to; `address`: it concerns the caller's own address, and reading is enough. */
+/**
+ * What a row's request must be allowed to; `address`: it concerns the caller's own address, and reading is enough. `own`:
+ * it has no parameter for an owner.
+ */
 type Needs = "query" | "edit" | "address" | "own";
 type Row = {
   readonly needs: Needs;
@@ -23,6 +26,7 @@ const DEVICE = "/iocm/app/dm/v1.4.0/devices";
 const CREDENTIALS = "/iocm/app/reg/v1.1.0/deviceCredentials";
 const SHADOW = "/iocm/app/shadow/v1.5.0";
 const SUBSCRIPTIONS = "/iocm/app/sub/v1.2.0/subscriptions";
+const MANAGEMENT = "/iodm/app/sub/v1.1.0/subscribe";
 const COMMANDS = "/iocm/app/cmd/v1.4.0/deviceCommands";
 const TASKS = "/iocm/app/cmd/v1.4.0/deviceCommandCancelTasks";
 const GROUPS = "/iocm/app/devgroup/v1.3.0/devGroups";
@@ -102,6 +106,10 @@ const ROWS: Readonly<Record<string, Row>> = {
     needs: "address",
     owner: "body",
     ask: async ({ callbackUrl }) => one(SUBSCRIPTIONS, { notifyType: "ruleEvent", callbackUrl }),
+  },
+  [`POST ${MANAGEMENT}`]: {
+    needs: "own",
+    ask: async ({ callbackUrl }) => one(MANAGEMENT, { notifyType: "fwUpgradeResultNotify", callbackUrl }),
   },
   [`GET ${SUBSCRIPTIONS}/:subscriptionId`]: {
     needs: "query",
@@ -293,17 +301,30 @@ test("what belongs to another application can be read and changed with its autho
     for (const [route, row] of Object.entries(ROWS)) await visit(route, route.slice(0, route.indexOf(" ")), row);
   }
 
+  /** The name means nothing: what comes of it is the caller's, and goes with it. */
+  async function namingNobody(route: string, method: string, sample: Path): Promise<void> {
+    const before = readRegistry(folder.path);
+    const outcome = await walk(method, sample, owner);
+    await caller("DELETE", SUBSCRIPTIONS);
+    const isUndone = Bun.deepEquals(readRegistry(folder.path).subscription, before.subscription);
+    const isOwn = outcome.code === undefined && outcome.changed.includes("subscription") && isUndone;
+    check("its own, naming the owner", route, isOwn && outcome.leaked.length === 0, outcome);
+  }
+
   /** Nothing without the right: neither under its own name, nor under the owner's. */
   async function asStranger(phase: string): Promise<void> {
     await everywhere(async (route, method, row) => {
       for (const sample of await row.ask(owner)) {
         const own = await walk(method, sample, owner);
-        const isOwnAffair = route === `POST ${SUBSCRIPTIONS}`; // its own subscription to its own data
+        const isOwnAffair = route === `POST ${SUBSCRIPTIONS}` || row.needs === "own"; // its own subscription to its own data
         check(phase, route, own.leaked.length === 0 && (isOwnAffair || own.changed.length === 0), own);
         const isAllowed = row.needs === "query" || isOwnAffair; // lists of what is its own: nothing
         check(phase, route, own.status < 500 && (isAllowed || own.code !== undefined), own);
         if (isOwnAffair) await caller("DELETE", SUBSCRIPTIONS);
-        if (row.needs === "own") continue;
+        if (row.needs === "own") {
+          await namingNobody(route, method, named(row, sample, owner.appId));
+          continue;
+        }
         const acting = await walk(method, named(row, sample, owner.appId), owner);
         const isRefused = acting.code === "100217" && acting.leaked.length + acting.changed.length === 0;
         check(`${phase}, naming the owner`, route, isRefused, acting);

@@ -1,5 +1,5 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { NOTIFY_TYPES } from "../../src/capabilities/subscriptions/notification";
+import { SERVICE_NOTIFY_TYPES } from "../../src/capabilities/subscriptions/notification";
 import { SENSOR_PRODUCT, setUp } from "../support/api";
 import { startCallbackReceiver } from "../support/callback-receiver";
 import { commandTopic, connectDevice, dataTopic } from "../support/device";
@@ -61,7 +61,7 @@ test("every notification has the fields of its table, in their order, and the va
   using receiver = startCallbackReceiver();
   await using islet = await startIslet({ data: folder.path, settings: { "devices.online_grace_ms": "0" } });
   const { app, manage, appId, productId, register } = await setUp(islet);
-  for (const notifyType of NOTIFY_TYPES) {
+  for (const notifyType of SERVICE_NOTIFY_TYPES) {
     const callbackUrl = receiver.url(`/${notifyType}`);
     const subscribed = await app("POST", "/iocm/app/sub/v1.2.0/subscriptions", { notifyType, callbackUrl });
     expect([notifyType, subscribed.status]).toEqual([notifyType, 201]);

@@ -1,6 +1,7 @@
 import type { LiveDevice } from "../../capabilities/devices/device";
 import type { AckSink } from "../../capabilities/telemetry/report";
 import { ACK_LENGTH, encodePuback, encodePubcomp, encodePubrec, FrameReader, type Will } from "../../wire/mqtt";
+import type { Subscriber } from "./applications/subscriber";
 import { NEVER, type Timed } from "./deadlines";
 import type { Session } from "./session";
 import type { MqttSettings } from "./settings";
@@ -43,7 +44,7 @@ const ACK_BUFFER_BYTES = 4_096;
 const POOLED_ACK_BUFFERS = 256;
 
 /**
- * One device on one socket. There are ten thousands of these doing nothing: a class, so that they share their code;
+ * One device, or an application, on one socket. There are ten thousands of these doing nothing: a class, so that they share their code;
  * what an idle one does not need is made when it is first needed.
  */
 export class Connection implements AckSink, Timed {
@@ -54,6 +55,8 @@ export class Connection implements AckSink, Timed {
   state: "handshake" | "connecting" | "refusing" | "open" | "closed" = "handshake";
   device: LiveDevice | undefined;
   session: Session | undefined;
+  /** Of an application, which has neither device nor session. */
+  subscriber: Subscriber | undefined;
   /** deviceId or nodeId, as the device calls itself in its topics. */
   loginId = "";
   will: Will | undefined;
@@ -71,6 +74,7 @@ export class Connection implements AckSink, Timed {
   dueIndex = 0;
 
   pauses = 0;
+  maxOutputBytes: number;
   /** Messages that a codec works on. */
   decoding = 0;
   // Messages given to the store and not yet on disk, in two generations: when the older one is done, so are its bytes.
@@ -90,6 +94,7 @@ export class Connection implements AckSink, Timed {
     this.socket = socket;
     this.protocol = protocol;
     this.#host = host;
+    this.maxOutputBytes = host.settings.maxOutboundBytes;
     this.reader = new FrameReader(host.settings.maxConnectBytes);
   }
 
@@ -218,6 +223,11 @@ export class Connection implements AckSink, Timed {
 
   // --- writing -----------------------------------------------------------------------------------------------------
 
+  /** Bytes that the socket has not taken yet. */
+  get waitingOutput(): number {
+    return this.#outputBytes;
+  }
+
   /** Behind everything that was written before. The bytes may be reused by the caller. */
   send(bytes: Uint8Array): void {
     this.flushAcks();
@@ -253,7 +263,7 @@ export class Connection implements AckSink, Timed {
     this.#output.push(bytes.slice(taken, length));
     this.#outputBytes += length - taken;
     if (this.#output.length === 1) this.#host.outputMoved(this, this.#outputBytes);
-    if (this.#outputBytes > this.#host.settings.maxOutboundBytes) this.#host.slowReader(this);
+    if (this.#outputBytes > this.maxOutputBytes) this.#host.slowReader(this);
     else this.pause(PAUSE.output); // who does not read his answers is not asked for more
   }
 }

@@ -1,4 +1,7 @@
 import { PublishView } from "../../wire/mqtt";
+import { applicationSessionRepository } from "./applications/session-repository";
+import { applicationSessions } from "./applications/sessions";
+import { subscriberGroups } from "./applications/subscribers";
 import type { Connection, Protocol } from "./connection";
 import { mqttCounters } from "./counters";
 import { Deadlines } from "./deadlines";
@@ -14,7 +17,7 @@ import { ACK_KIND, kindOf, packetIdOf } from "./ticket";
 /** Puts together what all connections share. `readable` takes the packets that wait in a connection's reader. */
 export function createHub(options: MqttListenerOptions, readable: (connection: Connection) => void): Hub {
   const { registry, telemetry, transactor, ingest, clock, log, settings, metrics } = options;
-  const { devices, subDevices, commands, codecs, trace } = options;
+  const { devices, subDevices, commands, codecs, applications, trace } = options;
   let answers = 0;
   const hub: Hub = {
     clock,
@@ -24,12 +27,22 @@ export function createHub(options: MqttListenerOptions, readable: (connection: C
     ingest,
     commands,
     codecs,
+    applications,
+    subscribers: subscriberGroups({
+      maxInflight: settings.maxApplicationInflight,
+      isStopping: () => hub.isStopping,
+      count: (protocol, outcome) => hub.counters.outbound(protocol, outcome),
+    }),
+    applicationSessions: applicationSessions({
+      ...{ repository: applicationSessionRepository(registry), transactor, clock, log },
+      ...{ sessionExpiryMs: settings.sessionExpiryMs, maxSessions: settings.maxApplicationSessions },
+    }),
     trace,
     settings,
     counters: mqttCounters(
       metrics,
       () => countByProtocol(hub.byDevice.values()),
-      () => hub.connections.size - hub.byDevice.size,
+      () => hub.connections.size - hub.byDevice.size - hub.subscribers.size,
     ),
     sessions: mqttSessions({
       repository: sessionRepository(registry, telemetry),
@@ -59,11 +72,14 @@ export function createHub(options: MqttListenerOptions, readable: (connection: C
     abandoned: (connection, ticket) => abandoned(hub, connection, ticket),
     settled: (connection) => settled(hub, connection),
     outputMoved(connection, waiting) {
-      if (waiting === 0) hub.stalled.delete(connection);
-      else hub.stalled.set(connection, hub.deadlines.tick);
+      if (waiting === 0) {
+        hub.stalled.delete(connection);
+        if (connection.subscriber) hub.subscribers.drained(connection.subscriber);
+      } else hub.stalled.set(connection, hub.deadlines.tick);
     },
     slowReader: (connection) => endConnection(hub, connection, { kind: "slow_reader" }),
   };
+  metrics.gauge("islet_mqtt_application_connections", "Connections of applications", () => hub.subscribers.size);
   return hub;
 }
 

@@ -1,4 +1,5 @@
 import type { LiveDevice } from "../../capabilities/devices/device";
+import type { Subscriber } from "./applications/subscriber";
 import type { Connection } from "./connection";
 import { publishWill } from "./handle-publish";
 import type { EndReason, Hub } from "./hub";
@@ -15,6 +16,14 @@ export function endConnection(hub: Hub, connection: Connection, reason: EndReaso
   if (reason.kind === "slow_reader" || reason.kind === "stalled") connection.socket.terminate();
   else connection.socket.end();
   leaveDevice(hub, connection, reason);
+  if (connection.subscriber) leaveApplication(hub, connection.subscriber, reason);
+}
+
+function leaveApplication(hub: Hub, subscriber: Subscriber, reason: EndReason): void {
+  const { appId, clientId, sessionNo } = subscriber;
+  hub.log.debug("mqtt_application_gone", { appId, clientId, reason: reason.kind });
+  hub.subscribers.remove(subscriber);
+  hub.applicationSessions.close(sessionNo);
 }
 
 /** [MQTT-3.1.4-2] The device has connected anew: the earlier connection goes, the device stays connected. */

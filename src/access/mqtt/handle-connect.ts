@@ -1,19 +1,24 @@
 import type { LiveDevice } from "../../capabilities/devices/device";
-import { CONNACK, type ConnackCode, type ConnectPacket, encodePacket, type Will } from "../../wire/mqtt";
+import { CONNACK, type ConnectPacket, encodePacket, type Will } from "../../wire/mqtt";
+import { handleApplicationConnect } from "./applications/handle-application-connect";
+import { parseApplicationLogin } from "./applications/login";
 import { authenticate, type Login } from "./authenticate";
+import { beginOpen, refuse } from "./begin-connection";
 import { type Connection, PAUSE } from "./connection";
-import { endConnection, takeOver, tellConnectionLost } from "./end-connection";
+import { takeOver, tellConnectionLost } from "./end-connection";
 import type { Hub } from "./hub";
 import { resendOutbound } from "./outbound";
 import { ownDevice } from "./own-device";
 import type { OpenedSession } from "./sessions";
 import { parsePublishTopic } from "./topics";
 
-const KEEP_ALIVE_FACTOR = 1.5; // [MQTT-3.1.2-24]
-const TCP_KEEP_ALIVE_MS = 60_000;
-
 /** First packet of a connection. The return codes and their reasons are in authenticate.ts. */
 export function handleConnect(hub: Hub, connection: Connection, packet: ConnectPacket): void {
+  const application = hub.applications && parseApplicationLogin(packet);
+  if (hub.applications && application) {
+    handleApplicationConnect(hub, connection, application, packet, hub.applications);
+    return;
+  }
   const login = authenticate(packet, connection.remoteAddress, hub);
   if (login.kind === "refused") {
     hub.trace.record({
@@ -26,7 +31,7 @@ export function handleConnect(hub: Hub, connection: Connection, packet: ConnectP
     refuseAfter(hub, connection, login);
     return;
   }
-  if (hub.byDevice.size >= hub.settings.maxConnections && !hub.byDevice.has(login.deviceNo)) {
+  if (hub.byDevice.size + hub.subscribers.size >= hub.settings.maxConnections && !hub.byDevice.has(login.deviceNo)) {
     refuse(hub, connection, CONNACK.serverUnavailable, "too_many_connections");
     return;
   }
@@ -36,13 +41,6 @@ export function handleConnect(hub: Hub, connection: Connection, packet: ConnectP
     return;
   }
   enter(hub, connection, device, login.loginId, packet);
-}
-
-/** Tells why not, and closes [MQTT-3.2.2-5]. */
-export function refuse(hub: Hub, connection: Connection, returnCode: ConnackCode, reason: string): void {
-  hub.counters.login(connection.protocol, reason);
-  connection.send(encodePacket({ type: "connack", sessionPresent: false, returnCode })); // [MQTT-3.2.2-4]
-  endConnection(hub, connection, { kind: "refused" });
 }
 
 function refuseAfter(hub: Hub, connection: Connection, login: Extract<Login, { kind: "refused" }>): void {
@@ -105,17 +103,7 @@ function accept(hub: Hub, connection: Connection, opened: OpenedSession, packet:
   connection.session = opened.session;
   // Commands that an earlier connection or a discarded session had under way; before this one gets any.
   if (!opened.present) tellConnectionLost(hub, device);
-  connection.state = "open";
-  connection.reader.maxPacketBytes = hub.settings.maxPacketBytes;
-  connection.keepAliveMs = packet.keepAliveSeconds * KEEP_ALIVE_FACTOR * 1_000;
-  connection.lastPacketTick = hub.deadlines.tick;
-  if (connection.keepAliveMs > 0) {
-    hub.deadlines.set(connection, connection.keepAliveMs);
-  } else {
-    hub.deadlines.clear(connection);
-    connection.socket.setKeepAlive(true, TCP_KEEP_ALIVE_MS); // nothing of MQTT's would notice that the device is gone
-  }
-  hub.counters.login(connection.protocol, "accepted");
+  beginOpen(hub, connection, packet);
   if (!connection.announced) {
     connection.announced = true;
     hub.devices

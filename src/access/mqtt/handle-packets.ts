@@ -1,4 +1,5 @@
 import { decodePacket, MqttProtocolError, type Packet } from "../../wire/mqtt";
+import { handleApplicationPacket, refusePublish } from "./applications/handle-application-packet";
 import type { Connection } from "./connection";
 import { handlePuback, handlePubcomp, handlePubrec, handlePubrel } from "./handle-acks";
 import { handleConnect } from "./handle-connect";
@@ -25,7 +26,8 @@ export function handlePackets(hub: Hub, connection: Connection): EndReason | und
     const { firstByte } = reader;
     let end: EndReason | undefined;
     if (connection.state !== "open") end = handleFirst(hub, connection, firstByte);
-    else if ((firstByte & 0xf0) === PUBLISH) end = handlePublish(hub, connection);
+    else if ((firstByte & 0xf0) === PUBLISH)
+      end = connection.subscriber ? refusePublish(hub, connection.subscriber) : handlePublish(hub, connection);
     else if (firstByte === PINGREQ && reader.start === reader.end)
       connection.send(PINGRESP_BYTES); // [MQTT-3.12.4-1]
     else end = handlePacket(hub, connection, decodeControl(firstByte, reader.body()));
@@ -48,6 +50,7 @@ function handleFirst(hub: Hub, connection: Connection, firstByte: number): EndRe
 }
 
 function handlePacket(hub: Hub, connection: Connection, packet: Packet): EndReason | undefined {
+  if (connection.subscriber) return handleApplicationPacket(hub, connection.subscriber, packet);
   switch (packet.type) {
     case "subscribe":
       handleSubscribe(hub, connection, packet);

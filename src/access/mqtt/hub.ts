@@ -5,11 +5,13 @@ import type { Ingest } from "../../capabilities/telemetry/report";
 import type { Clock } from "../../platform/clock";
 import type { Log } from "../../platform/log";
 import type { MqttFault, PublishView } from "../../wire/mqtt";
+import type { ApplicationSessions } from "./applications/sessions";
+import type { SubscriberGroups } from "./applications/subscribers";
 import type { Connection, ConnectionHost } from "./connection";
 import type { MqttCounters } from "./counters";
 import type { Deadlines } from "./deadlines";
 import type { LoginThrottle } from "./login-throttle";
-import type { MqttCommands, MqttDevices } from "./ports";
+import type { MqttApplications, MqttCommands, MqttDevices } from "./ports";
 import type { MqttSessions } from "./sessions";
 
 /** Our own rules of MQTT's that a connection can break, beside those of the codec. */
@@ -36,6 +38,11 @@ export type Hub = ConnectionHost & {
   readonly ingest: Ingest;
   readonly commands: MqttCommands;
   readonly codecs: Codecs;
+  /** Undefined: applications cannot log in. */
+  readonly applications: MqttApplications | undefined;
+  /** Connections of applications, from their accepted login on. */
+  readonly subscribers: SubscriberGroups;
+  readonly applicationSessions: ApplicationSessions;
   readonly trace: TraceSink;
   readonly counters: MqttCounters;
   readonly sessions: MqttSessions;

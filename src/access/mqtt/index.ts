@@ -6,5 +6,5 @@ export {
   type MqttListenerOptions,
   startMqttListener,
 } from "./listener";
-export type { MqttCommands, MqttDevices } from "./ports";
+export type { MqttApplications, MqttCommands, MqttDevices } from "./ports";
 export { MQTT_DEFAULTS, type MqttSettings } from "./settings";

@@ -4,6 +4,7 @@ import type { DeviceEvents } from "../../capabilities/devices/device";
 import type { DeviceLink } from "../../capabilities/devices/device-link";
 import type { SubDevices } from "../../capabilities/devices/sub-devices";
 import type { TraceSink } from "../../capabilities/devices/trace-sink";
+import type { SubscriberLink } from "../../capabilities/subscriptions/subscriber-link";
 import type { Ingest } from "../../capabilities/telemetry/report";
 import type { Clock } from "../../platform/clock";
 import type { Listenable } from "../../platform/events";
@@ -12,14 +13,14 @@ import type { Metrics } from "../../platform/metrics";
 import type { Transactor } from "../../platform/storage/group-commit";
 import { CONNACK, MqttProtocolError } from "../../wire/mqtt";
 import { tokenBuckets } from "../datagram/token-buckets";
+import { refuse } from "./begin-connection";
 import { Connection, PAUSE, type Protocol } from "./connection";
 import { createHub } from "./create-hub";
 import { mqttDeviceLink } from "./device-link";
 import { endConnection } from "./end-connection";
-import { refuse } from "./handle-connect";
 import { handlePackets } from "./handle-packets";
 import type { Hub } from "./hub";
-import type { MqttCommands, MqttDevices } from "./ports";
+import type { MqttApplications, MqttCommands, MqttDevices } from "./ports";
 import type { MqttSettings } from "./settings";
 import { listenTcp, type SocketEvents, type TlsFiles, type TransportListener } from "./transport";
 
@@ -34,6 +35,8 @@ export type MqttListenerOptions = {
   readonly ingest: Ingest;
   readonly commands: MqttCommands;
   readonly codecs: Codecs;
+  /** Undefined: applications cannot log in. */
+  readonly applications?: MqttApplications | undefined;
   readonly trace: TraceSink;
   /** registry.db, and telemetry.db for reading. */
   readonly registry: Database;
@@ -49,6 +52,8 @@ export type MqttAddresses = { readonly mqtt: MqttAddress | undefined; readonly m
 export type MqttListener = {
   /** Can be asked before the sockets are open: `commands.recover` wants to know what kept sessions hold. */
   readonly deviceLink: DeviceLink;
+  /** How notifications reach applications that are connected. */
+  readonly subscriberLink: SubscriberLink;
   /** Opens the sockets and tells their addresses; throws when one is taken. */
   listen(): Promise<MqttAddresses>;
   /**
@@ -58,13 +63,14 @@ export type MqttListener = {
   stop(): Promise<void>;
 };
 
-/** MQTT 3.1.1 for devices (device-mqtt.json). */
+/** MQTT 3.1.1 for devices (device-mqtt.json), and for applications that take their notifications by it. */
 export function createMqttListener(options: MqttListenerOptions): MqttListener {
   const { clock, settings, ingest, deviceEvents } = options;
   const hub = createHub(options, readable);
   const throttle = tokenBuckets(clock, settings.connectsPerSecondPerAddress, settings.connectBurstPerAddress);
   deviceEvents.on("deviceDeleted", ({ device }) => hub.sessions.forgetDevice(device.no));
   ingest.onDrain(() => resumeCongested(hub));
+  if (options.applications) endWithApplications(hub, options.applications.events, options.transactor);
 
   function eventsFor(protocol: Protocol): SocketEvents<Connection> {
     return {
@@ -93,7 +99,8 @@ export function createMqttListener(options: MqttListenerOptions): MqttListener {
 
   function reasonToTurnAway(address: string): string | undefined {
     if (hub.isStopping) return "stopping";
-    if (hub.connections.size - hub.byDevice.size >= settings.maxHalfOpen) return "half_open_limit";
+    if (hub.connections.size - hub.byDevice.size - hub.subscribers.size >= settings.maxHalfOpen)
+      return "half_open_limit";
     return throttle.admit(address) ? undefined : "rate_limit";
   }
 
@@ -133,8 +140,9 @@ export function createMqttListener(options: MqttListenerOptions): MqttListener {
 
   return {
     deviceLink: mqttDeviceLink(hub),
+    subscriberLink: hub.subscribers.link,
     async listen() {
-      await hub.sessions.start();
+      await Promise.all([hub.sessions.start(), hub.applicationSessions.start()]);
       return { mqtt: listen("mqtt", options.mqtt), mqtts: listen("mqtts", options.mqtts) };
     },
     async stop() {
@@ -143,10 +151,25 @@ export function createMqttListener(options: MqttListenerOptions): MqttListener {
       for (const connection of hub.connections) connection.pause(PAUSE.stopping);
       await committed(hub);
       hub.sessions.stop();
+      hub.applicationSessions.stop();
       for (const connection of [...hub.connections]) endConnection(hub, connection, { kind: "server_stop" });
       hub.deadlines.stop();
     },
   };
+}
+
+/** Whose secret is void, who is frozen or deleted has no connections any more. */
+function endWithApplications(hub: Hub, events: MqttApplications["events"], transactor: Transactor): void {
+  const end = (appNo: number, detail: string) =>
+    transactor.afterCommit(() => {
+      for (const { connection } of hub.subscribers.of(appNo))
+        endConnection(hub, connection, { kind: "platform", detail });
+    });
+  events.on("applicationDeleted", ({ application }) => end(application.no, "the application was deleted"));
+  events.on("applicationSecretReset", ({ application }) => end(application.no, "the secret was reset"));
+  events.on("applicationChanged", ({ application }) => {
+    if (application.frozen) end(application.no, "the application was frozen");
+  });
 }
 
 /** The store has caught up: those that were held back go on, unless the first of them fill it again. */

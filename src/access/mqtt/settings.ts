@@ -30,7 +30,12 @@ export type MqttSettings = {
   readonly maxCachedSubDevices: number;
   /** Sub-devices that a gateway adds, deletes or gives a status with one message. */
   readonly maxSubDevicesPerRequest: number;
-  /** How long a persistent session is kept without a connection. */
+  /** Messages to one connection of an application that it has not acknowledged. */
+  readonly maxApplicationInflight: number;
+  readonly maxConnectionsPerApplication: number;
+  /** Persistent ones of one application, by client id. */
+  readonly maxApplicationSessions: number;
+  /** How long a persistent session is kept without a connection, and a notification for an application that is away. */
   readonly sessionExpiryMs: number;
   /** Signature type 1: how far the hour of the client id may be from the clock's hour. */
   readonly timestampToleranceMs: number;
@@ -60,6 +65,9 @@ export const MQTT_DEFAULTS: MqttSettings = {
   maxDecoding: 64,
   maxCachedSubDevices: 1_024,
   maxSubDevicesPerRequest: 50,
+  maxApplicationInflight: 256,
+  maxConnectionsPerApplication: 16,
+  maxApplicationSessions: 64,
   sessionExpiryMs: 7 * 24 * 3_600_000,
   timestampToleranceMs: 3_600_000,
   loginFailuresAllowed: 10,

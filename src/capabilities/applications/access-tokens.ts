@@ -3,7 +3,7 @@ import { DomainError } from "../../platform/domain-error";
 import type { Listenable } from "../../platform/events";
 import { equalBytes, processDigest } from "../../platform/secrets";
 import type { Transactor } from "../../platform/storage/group-commit";
-import type { AccessTokens, Application, ApplicationEvents, Tokens } from "./application";
+import type { AccessTokens, Application, ApplicationEvents, SecretCheck, Tokens } from "./application";
 import type { ApplicationDirectory } from "./application-directory";
 import type { ApplicationRepository, StoredApplication } from "./application-repository";
 import type { CallThrottle } from "./call-throttle";
@@ -37,7 +37,7 @@ const MOST_TOKENS_KEPT = 4_096; // each application has one that is valid; a fur
  * Tokens are JWTs that carry the generation of their application. A login, a refresh or a new secret makes the next
  * generation, stored before the token is given out; whatever has an older one is void, also after a restart.
  */
-export function accessTokens(parts: Parts): AccessTokens & Identify {
+export function accessTokens(parts: Parts): AccessTokens & Identify & SecretCheck {
   const { repository, directory, transactor, events, checkCredentials, throttle, clock } = parts;
   const { accessTokenMs, refreshTokenMs } = parts.settings ?? ACCESS_TOKEN_DEFAULTS;
   const signer = tokenSigner(parts.signingKey, clock);
@@ -120,6 +120,8 @@ export function accessTokens(parts: Parts): AccessTokens & Identify {
       if (!tokens) throw new DomainError("REFRESH_TOKEN_INVALID"); // used before, or a login came after it
       return tokens;
     },
+
+    checkSecret: async (appId, secret) => (await authenticate(appId, secret)).application,
 
     identify,
     async authorize(appId, accessToken) {

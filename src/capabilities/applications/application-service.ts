@@ -3,11 +3,10 @@ import { DomainError } from "../../platform/domain-error";
 import type { Emitter } from "../../platform/events";
 import { randomText, type SecretHashes } from "../../platform/secrets";
 import type { Transactor } from "../../platform/storage/group-commit";
-import type { AppId, ApplicationEvents, ApplicationService } from "./application";
+import { APP_ID_LENGTH, type AppId, type ApplicationEvents, type ApplicationService } from "./application";
 import type { ApplicationDirectory } from "./application-directory";
 import type { ApplicationRepository, StoredApplication } from "./application-repository";
 
-const ID_LENGTH = 20;
 const SECRET_LENGTH = 28; // 166 random bits
 
 type Parts = {
@@ -50,7 +49,7 @@ export function applicationService(parts: Parts): ApplicationService & DeletionG
       const secret = randomText(SECRET_LENGTH);
       const secretHash = await hashes.hash(secret);
       const application = await transactor.write(() => {
-        const id = randomText(ID_LENGTH) as AppId;
+        const id = randomText(APP_ID_LENGTH) as AppId;
         const settings = { description, industry, storeHistory, pushEnabled, signPushes, callsPerMinute };
         const added = repository.add({ id, name, ...settings, frozen: false, createdAt: clock.now() }, secretHash);
         const { application } = kept(id, added);
@@ -92,7 +91,10 @@ export function applicationService(parts: Parts): ApplicationService & DeletionG
       if (!find(id)) throw notFound(id);
       const secret = randomText(SECRET_LENGTH);
       const secretHash = await hashes.hash(secret);
-      await transactor.write(() => kept(id, repository.setSecret(id, secretHash)));
+      await transactor.write(() => {
+        const { application } = kept(id, repository.setSecret(id, secretHash));
+        events.emit("applicationSecretReset", { application });
+      });
       return secret;
     },
 

@@ -1,5 +1,9 @@
 export type AppId = string & { readonly brand: "AppId" };
 
+export const APP_ID_LENGTH = 20;
+/** What every appId looks like, known or not. */
+export const APP_ID_FORM = /^[A-Za-z0-9]{20}$/;
+
 /** A project space that owns products, devices and subscriptions (platform.md 1). */
 export type Application = {
   readonly no: number; // internal key, used in other tables and in hot paths
@@ -62,8 +66,16 @@ export interface AccessTokens {
   authorize(appId: string, accessToken: string): Promise<Application>;
 }
 
+/** For those who present the secret itself and want no token. */
+export interface SecretCheck {
+  /** Slow for a wrong secret. Throws APP_CREDENTIALS_WRONG, APP_FROZEN, and CONGESTED when too many wait. */
+  checkSecret(appId: string, secret: string): Promise<Application>;
+}
+
 export type ApplicationEvents = {
   applicationChanged: { application: Application };
+  /** Its old secret is void. */
+  applicationSecretReset: { application: Application };
   applicationDeleted: { application: Application };
   /** Not when it ends because one of the two is deleted. */
   grantRevoked: { owner: Application; grantee: Application };

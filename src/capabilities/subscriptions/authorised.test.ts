@@ -1,12 +1,16 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { manualClock } from "../../platform/testing/manual-clock";
+import { notificationTopic } from "./notification-topic";
 import {
   APP_ID,
+  accepted,
   application,
   type Fixture,
+  liveDevice,
   openFixture,
   type Store,
   scriptedClient,
+  scriptedSubscribers,
   temporaryStore,
   URL_A,
 } from "./testing/push-fixture";
@@ -16,12 +20,15 @@ let store: Store;
 let fixture: Fixture;
 let clock: ReturnType<typeof manualClock>;
 let receiver: ReturnType<typeof scriptedClient>;
+let subscriber: ReturnType<typeof scriptedSubscribers>;
 
 async function open() {
   clock = manualClock();
   receiver = scriptedClient();
+  subscriber = scriptedSubscribers(2, 2);
+  const subscribers = { link: subscriber.link, keepMs: 3_600_000 };
   const applications = new Map([1, 2, 3].map((no) => [no, application(no)]));
-  fixture = await openFixture({ store, client: receiver.client, clock, applications });
+  fixture = await openFixture({ store, client: receiver.client, clock, applications, subscribers });
   return fixture;
 }
 beforeEach(async () => {
@@ -128,6 +135,75 @@ describe("a subscription of an authorised application", () => {
     expect(await refusal(subscriptions.deleteMatching(1, { ownerAppNos: [3] }))).toBe("SUBSCRIPTION_NOT_FOUND");
     expect(await subscriptions.deleteMatching(1, { ownerAppNos: [1] })).toBe(1);
     expect(seenBy(1, 2, 3)).toEqual([id]);
+  });
+});
+
+describe("a subscription of an authorised application by MQTT", () => {
+  const theirs = {
+    appNo: 1,
+    appId: APP_ID,
+    ownerAppNo: 2,
+    notifyType: "deviceDataChanged",
+    channel: "MQTTS",
+  } as const;
+  const topic = notificationTopic("app-2", "deviceDataChanged");
+  const rows = () => (fixture.reads.query("SELECT count(*) AS n FROM outbox").get() as { n: number }).n;
+
+  test("is told on a topic of its own, until the right ends; what waits then is not sent", async () => {
+    await fixture.subscriptions.subscribe(theirs);
+    subscriber.come();
+    await fixture.report(1, 1, 2, 3, 4); // two of them are under way, two wait for room
+    await clock.advance(1);
+    expect(subscriber.got.map((message) => message.topic)).toEqual([topic, topic]);
+    await revoke(1, 2);
+    await fixture.report(1, 5);
+    subscriber.acknowledge(2);
+    await clock.advance(1_000);
+    expect([subscriber.values(), types(), rows()]).toEqual([[1, 2], [], 0]);
+  });
+
+  test("what waited while it was away is not sent either, also after a restart", async () => {
+    await fixture.subscriptions.subscribe(theirs);
+    await fixture.report(1, 1, 2);
+    await clock.advance(1);
+    await revoke(1, 2);
+    await fixture.stop();
+    await open();
+    subscriber.come();
+    await clock.advance(1_000);
+    expect([subscriber.got, rows()]).toEqual([[], 0]);
+  });
+
+  test("ends with its right, and the caller's own on the same topic goes on", async () => {
+    await fixture.subscriptions.subscribe(theirs);
+    const own = { ...theirs, appNo: 2, appId: "app-2" as never };
+    await fixture.subscriptions.subscribe(own);
+    subscriber.come();
+    await revoke(1, 2);
+    const report = (appNo: number, value: number) =>
+      fixture.notifier.rowsFor(liveDevice(appNo, { appNo }), [accepted("Meter", { value })]);
+    await fixture.commitRows([...report(1, 1), ...report(2, 2)]);
+    await clock.advance(1);
+    expect(subscriber.values()).toEqual([2]);
+    expect(subscriber.got[0]?.topic).toBe(topic);
+  });
+
+  test("is on the application's topic when the address is its: the right to it ends it there", async () => {
+    const made = await fixture.subscriptions.subscribe({ ...theirs, ownerAppNo: 1, madeByNo: 2 });
+    expect(made.callbackUrl).toBe(notificationTopic(APP_ID, "deviceDataChanged"));
+    await revoke(1, 2);
+    expect(types()).toEqual([]);
+  });
+
+  test("gets nothing while its own push service is off", async () => {
+    await fixture.subscriptions.subscribe(theirs);
+    subscriber.come();
+    fixture.applications.set(2, application(2, { pushEnabled: false }));
+    await fixture.report(1, 1);
+    fixture.applications.set(2, application(2));
+    await fixture.report(1, 2);
+    await clock.advance(1);
+    expect(subscriber.values()).toEqual([2]);
   });
 });
 

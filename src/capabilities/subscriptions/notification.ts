@@ -3,8 +3,8 @@ import type { Device, LiveDevice } from "../devices/device";
 import type { Product } from "../products/product";
 import type { AcceptedReport } from "../telemetry/report";
 
-/** Service data of 1.7.1, then management data of 1.7.2 (raised by the upgrade capability). */
-export const NOTIFY_TYPES = [
+/** Service data, subscribed by 1.7.1. */
+export const SERVICE_NOTIFY_TYPES = [
   "deviceAdded",
   "bindDevice",
   "deviceInfoChanged",
@@ -19,7 +19,35 @@ export const NOTIFY_TYPES = [
   "ruleEvent",
   "deviceDesiredPropertiesModifyStatusChanged",
 ] as const;
+/** Management data, subscribed by 1.7.2; raised by upgrades. */
+export const MANAGEMENT_NOTIFY_TYPES = [
+  "swUpgradeStateChangeNotify",
+  "swUpgradeResultNotify",
+  "fwUpgradeStateChangeNotify",
+  "fwUpgradeResultNotify",
+] as const;
+export const NOTIFY_TYPES = [...SERVICE_NOTIFY_TYPES, ...MANAGEMENT_NOTIFY_TYPES] as const;
 export type NotifyType = (typeof NOTIFY_TYPES)[number];
+
+export type UpgradeState = "idle" | "downloading" | "downloaded" | "updating";
+
+/** What all notifications of upgrades say: whose upgrade, in which task and subtask. */
+type UpgradeOf<T extends string> = {
+  readonly type: T;
+  readonly deviceId: string;
+  readonly appId: string; // owner of the device
+  readonly operationId: string;
+  readonly subOperationId: string;
+};
+type UpgradeEnd = {
+  readonly curVersion: string;
+  readonly targetVersion: string;
+  readonly sourceVersion: string;
+  readonly result: "SUCCESS" | "FAIL";
+  readonly resultDesc: string;
+  /** How long it took. */
+  readonly upgradeTimeMs: number;
+};
 
 /** The facts of a notification; a dialect renders them in its own words. */
 export type Notification =
@@ -65,6 +93,12 @@ export type Notification =
       readonly properties: Readonly<Record<string, unknown>>;
       readonly status: "DELIVERED" | "FAILED";
     }
+  /** 1.8.15, 1.8.17. */
+  | (UpgradeOf<"swUpgradeStateChangeNotify" | "fwUpgradeStateChangeNotify"> & { readonly state: UpgradeState })
+  /** 1.8.16; `errorCode` as the device reported it, `description` its cause. */
+  | (UpgradeOf<"swUpgradeResultNotify"> & UpgradeEnd & { readonly errorCode: string; readonly description: string })
+  /** 1.8.18. */
+  | (UpgradeOf<"fwUpgradeResultNotify"> & UpgradeEnd)
   | {
       /** 1.8.12: goes to the callback address of the command, without a subscription. */
       readonly type: "commandStatus";

@@ -10,6 +10,7 @@ import type {
   PushAttempt,
   PushLog,
   PushReason,
+  PushTargetState,
   PushTargetView,
 } from "./push-log";
 import { toStep } from "./settlement";
@@ -22,6 +23,7 @@ type Parts = {
   targets: TargetTable;
   ids: MessageIds;
   steadyNow: () => number;
+  stateOf: (target: Target) => PushTargetState;
   committed: (row: OutboxRow) => void;
 };
 type AttemptRow = {
@@ -60,7 +62,7 @@ const MATCHES = `target_no = $target_no AND ($delivered IS NULL OR delivered = $
   AND ($order_key IS NULL OR order_key = $order_key) AND ($notification_id IS NULL OR notification_id = $notification_id)`;
 
 /** Queries look at one address at a time, of which the tables keep a bounded number of rows. */
-export function pushLogService({ reads, writer, targets, ids, steadyNow, committed }: Parts): PushLog {
+export function pushLogService({ reads, writer, targets, ids, steadyNow, stateOf, committed }: Parts): PushLog {
   const selectAttempts = reads.query<AttemptRow, Filter & { limit: number; offset: number }>(
     `SELECT * FROM push_attempt WHERE ${MATCHES} ORDER BY id DESC LIMIT $limit OFFSET $offset`,
   );
@@ -81,6 +83,8 @@ export function pushLogService({ reads, writer, targets, ids, steadyNow, committ
   );
 
   const lettersOf = (targetNo: number) => countLetters.get(targetNo)?.total ?? 0;
+
+  const view = (target: Target) => toView(target, stateOf(target), lettersOf(target.no));
 
   function get(targetNo: number): Target {
     const target = targets.byNo(targetNo);
@@ -120,9 +124,9 @@ export function pushLogService({ reads, writer, targets, ids, steadyNow, committ
       targets
         .all()
         .filter((target) => appNo === undefined || target.appNo === appNo)
-        .map((target) => toView(target, lettersOf(target.no))),
+        .map(view),
 
-    target: (targetNo) => toView(get(targetNo), lettersOf(targetNo)),
+    target: (targetNo) => view(get(targetNo)),
 
     attempts(filter, page, pageSize) {
       const where = toFilter(filter);
@@ -160,13 +164,14 @@ export function pushLogService({ reads, writer, targets, ids, steadyNow, committ
   };
 }
 
-function toView(target: Target, deadLetters: number): PushTargetView {
-  const { no, appNo, callbackUrl, health, waiting, inFlight, delivered, failedAttempts, givenUp } = target;
+function toView(target: Target, state: PushTargetState, deadLetters: number): PushTargetView {
+  const { no, appNo, callbackUrl, channel, health, waiting, inFlight, delivered, failedAttempts, givenUp } = target;
   return {
     targetNo: no,
     appNo,
     callbackUrl,
-    state: health.state,
+    channel,
+    state,
     failedRetries: health.state === "valid" ? health.failedRetries : 0,
     invalidSinceMs: health.state === "invalid" ? health.since : undefined,
     waiting,

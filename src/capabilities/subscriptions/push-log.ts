@@ -1,3 +1,5 @@
+import type { Channel } from "./subscription";
+
 /**
  * The truth about pushes, for operators: addresses and their state, every recent attempt, what was given up, replay.
  * Kept within bounds of age and number (`PushSettings`): at high rates only the newest attempts are there.
@@ -19,6 +21,7 @@ export const PUSH_REASONS = [
   "status_504",
   "status_other",
   "redirected",
+  "unacknowledged", // MQTT: the connection ended before the PUBACK
 ] as const;
 /** How one attempt ended. */
 export type PushReason = (typeof PUSH_REASONS)[number];
@@ -27,11 +30,17 @@ export type PushReason = (typeof PUSH_REASONS)[number];
 export const GIVE_UP_REASONS = ["rejected", "expired", "address_invalid", "backlog_full"] as const;
 export type GiveUpReason = (typeof GIVE_UP_REASONS)[number];
 
+/** HTTP: is it worth sending to? MQTTS: is the application there, and subscribed to this topic? */
+export const PUSH_TARGET_STATES = ["valid", "invalid", "connected", "not_subscribed", "away"] as const;
+export type PushTargetState = (typeof PUSH_TARGET_STATES)[number];
+
 export type PushTargetView = {
   readonly targetNo: number;
   readonly appNo: number;
+  /** With MQTTS a topic. */
   readonly callbackUrl: string;
-  readonly state: "valid" | "invalid";
+  readonly channel: Channel;
+  readonly state: PushTargetState;
   readonly failedRetries: number; // in a row
   readonly invalidSinceMs: number | undefined;
   /** Committed and neither delivered nor given up. */

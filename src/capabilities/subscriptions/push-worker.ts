@@ -3,9 +3,11 @@ import type { Counter, CounterChild, Metrics } from "../../platform/metrics";
 import type { CallbackClient, PostResult } from "./callback-client";
 import type { MessageIds } from "./message-ids";
 import type { OutboxReader, OutboxRow, OutboxSource } from "./outbox";
-import type { GiveUpReason, PushReason } from "./push-log";
+import type { GiveUpReason, PushReason, PushTargetState } from "./push-log";
 import type { PushSettings } from "./push-settings";
 import type { Settlement } from "./settlement";
+import { subscriberDelivery } from "./subscriber-delivery";
+import type { SubscriberLink } from "./subscriber-link";
 import type { Target, TargetTable } from "./target";
 import { nextHealth } from "./target-health";
 
@@ -16,6 +18,7 @@ type Parts = {
   client: CallbackClient;
   isSubscribed: (subscriptionNo: number) => boolean;
   ids: MessageIds;
+  lastIdBefore: number;
   clock: Clock;
   steadyNow: () => number;
   settings: PushSettings;
@@ -50,6 +53,9 @@ export interface PushWorker {
   done(rows: readonly OutboxRow[]): void;
   /** Messages on disk, by database. */
   readonly depths: Readonly<Record<OutboxSource, number>>;
+  stateOf(target: Target): PushTargetState;
+  /** Before it starts. `keepMs`: how long a message waits for an application that is away. */
+  joinSubscribers(link: SubscriberLink, limits: { readonly keepMs: number }): void;
   start(): void;
   /** Waits for requests under way, for a while; what is not answered by then is sent again after the next start. */
   stop(): Promise<void>;
@@ -73,6 +79,21 @@ export function pushWorker(parts: Parts): PushWorker {
 
   const read = (target: Target) => (source: OutboxSource, afterId: number, limit: number) =>
     outboxes[source].page(target.no, afterId, limit);
+  const subscribers = subscriberDelivery({
+    ...{ settlement, isSubscribed, ids, lastIdBefore: parts.lastIdBefore, clock, steadyNow, settings },
+    worker: {
+      isRunning: () => running,
+      plan,
+      planAll(appNo) {
+        for (const target of targets.all()) if (target.channel === "MQTTS" && target.appNo === appNo) plan(target);
+      },
+      starve: (target) => starved.add(target),
+      read,
+      wakeAt,
+      giveUp,
+      countAttempt: count.attempt,
+    },
+  });
   const isExpired = ({ createdMs }: OutboxRow, now: number) => now - createdMs >= settings.keepMs;
 
   /** Turns are taken after the present burst of messages, so that one turn serves them all. */
@@ -92,6 +113,10 @@ export function pushWorker(parts: Parts): PushWorker {
 
   function pump(target: Target): void {
     if (!running || target.gone) return;
+    if (target.channel === "MQTTS") {
+      subscribers.pump(target);
+      return;
+    }
     const now = steadyNow();
     const { queue } = target;
     queue.release(now);
@@ -296,6 +321,9 @@ export function pushWorker(parts: Parts): PushWorker {
       }
       resumeStarved();
     },
+
+    stateOf: (target) => (target.channel === "MQTTS" ? subscribers.reach(target) : target.health.state),
+    joinSubscribers: subscribers.join,
 
     start() {
       running = true;

@@ -23,7 +23,8 @@ import { pushWorker, refusalOf } from "./push-worker";
 import { type Notify, notifyOfEvents, type RegistryEvents, registryNotifier } from "./registry-notifier";
 import { reportNotifier } from "./report-notifier";
 import { settlement } from "./settlement";
-import type { SubscriptionEvents, SubscriptionService } from "./subscription";
+import type { SubscriberLink } from "./subscriber-link";
+import type { Channel, SubscriptionEvents, SubscriptionService } from "./subscription";
 import { subscriptionIndex } from "./subscription-index";
 import { subscriptionRepository } from "./subscription-repository";
 import { subscriptionService } from "./subscription-service";
@@ -58,6 +59,8 @@ export type Push = {
   readonly notifier: ReportNotifier;
   readonly notify: Notify;
   readonly log: PushLog;
+  /** Applications that take their notifications by MQTT; `keepMs`: how long a message waits for one that is away. */
+  joinSubscribers(link: SubscriberLink, limits: { readonly keepMs: number }): void;
   /** Starts sending; everything above works (and is kept for later) before. `stop` before the writer is closed. */
   start(): Worker;
 };
@@ -71,7 +74,8 @@ export async function openPush(parts: Parts): Promise<Push> {
     registry: outboxReader(registry, "registry"),
     telemetry: outboxReader(telemetryReads, "telemetry"),
   };
-  const sequence = messageIds(steadyNow, Math.max(outboxes.registry.lastId(), lastTelemetryId(telemetryReads)));
+  const lastIdBefore = Math.max(outboxes.registry.lastId(), lastTelemetryId(telemetryReads));
+  const sequence = messageIds(steadyNow, lastIdBefore);
 
   let bodyBytes = 0;
   const memory = {
@@ -81,7 +85,7 @@ export async function openPush(parts: Parts): Promise<Push> {
     },
   };
   const repository = targetRepository(registry);
-  const newQueue = () => targetQueue({ ...settings, memory });
+  const newQueue = (channel: Channel) => targetQueue({ ...settings, memory, isStream: channel === "MQTTS" });
   const targets = targetTable({ repository, transactor, log, steadyNow, newQueue });
   const index = subscriptionIndex((no) => application(no)?.pushEnabled === true);
   const bus = eventBus<SubscriptionEvents>();
@@ -89,6 +93,7 @@ export async function openPush(parts: Parts): Promise<Push> {
     repository: subscriptionRepository(registry),
     index,
     ensureTarget: targets.ensure,
+    appIdOf: (no) => application(no)?.id,
     grants,
     transactor,
     events: bus,
@@ -112,6 +117,7 @@ export async function openPush(parts: Parts): Promise<Push> {
     client,
     isSubscribed: index.isActive,
     ids: sequence,
+    lastIdBefore,
     clock,
     steadyNow,
     settings,
@@ -178,7 +184,7 @@ export async function openPush(parts: Parts): Promise<Push> {
   metrics.gauge("islet_push_targets", "Callback addresses by state.", () =>
     (["valid", "invalid"] as const).map((state) => ({
       labels: { state },
-      value: targets.all().filter(({ health }) => health.state === state).length,
+      value: targets.all().filter(({ channel, health }) => channel === "HTTP" && health.state === state).length,
     })),
   );
 
@@ -193,8 +199,10 @@ export async function openPush(parts: Parts): Promise<Push> {
       targets,
       ids: sequence,
       steadyNow,
+      stateOf: worker.stateOf,
       committed: worker.accept,
     }),
+    joinSubscribers: worker.joinSubscribers,
     start() {
       const purging = purge.start();
       worker.start();

@@ -19,8 +19,8 @@ export function subscriptionIndex(isPushedTo: (appNo: number) => boolean) {
   const uses = new Map<number, number>(); // subscriptions per target
 
   return {
-    add({ no, appNo, ownerAppNo, notifyType, channel, targetNo }: StoredSubscription): void {
-      if (channel !== "HTTP" || active.has(no)) return;
+    add({ no, appNo, ownerAppNo, notifyType, targetNo }: StoredSubscription): void {
+      if (active.has(no)) return;
       active.add(no);
       uses.set(targetNo, (uses.get(targetNo) ?? 0) + 1);
       const types = byApplication.get(appNo) ?? new Map<NotifyType, readonly Recipient[]>();

@@ -61,7 +61,10 @@ export function subscriptionRepository(db: Database) {
     "SELECT * FROM subscription WHERE app_no = ? AND made_by_no = ?",
   );
   const selectAddresses = db.query<{ callback_url: string }, [number]>(
-    "SELECT DISTINCT callback_url FROM subscription WHERE owner_app_no = ?",
+    "SELECT DISTINCT callback_url FROM subscription WHERE owner_app_no = ? AND channel = 'HTTP'",
+  );
+  const move = db.query<null, [string, number, number]>(
+    "UPDATE subscription SET callback_url = ?, target_no = ? WHERE no = ?",
   );
   const remove = db.query<null, [number]>("DELETE FROM subscription WHERE no = ?");
 
@@ -110,6 +113,8 @@ export function subscriptionRepository(db: Database) {
     involving: (appNo: number) => selectInvolved.all({ no: appNo }).map(toSubscription),
     /** What an authorised application has subscribed. */
     madeBy: (appNo: number, madeByNo: number) => selectMadeBy.all(appNo, madeByNo).map(toSubscription),
+    move: (no: number, callbackUrl: string, targetNo: number) => void move.run(callbackUrl, targetNo, no),
+    /** Callback URLs. */
     addressesOf: (ownerAppNo: number) => selectAddresses.all(ownerAppNo).map((row) => row.callback_url),
     remove(no: number): void {
       remove.run(no);

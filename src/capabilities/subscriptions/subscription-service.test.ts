@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { manualClock } from "../../platform/testing/manual-clock";
 import type { NotifyType } from "./notification";
+import type { NewSubscription } from "./subscription";
 import {
   APP_ID,
+  application,
   type Fixture,
   openFixture,
   type Store,
@@ -15,7 +17,14 @@ const URL_B = "https://api.example.com:443/b";
 let store: Store;
 let fixture: Fixture;
 
-const open = () => openFixture({ store, client: scriptedClient().client, clock: manualClock() });
+let clock: ReturnType<typeof manualClock>;
+let receiver: ReturnType<typeof scriptedClient>;
+
+const open = () => {
+  clock = manualClock();
+  receiver = scriptedClient();
+  return openFixture({ store, client: receiver.client, clock });
+};
 beforeEach(async () => {
   store = temporaryStore();
   fixture = await open();
@@ -85,6 +94,96 @@ describe("subscribing", () => {
     await fixture.subscriptions.delete(1, id);
     await fixture.subscribe("deviceAdded", URL_B);
     expect(types()).toEqual(["deviceAdded"]);
+  });
+});
+
+describe("subscribing by MQTT", () => {
+  const topic = "/islet/v1/applications/app-1/notifications/deviceAdded";
+  const byMqtt = { appNo: 1, appId: APP_ID, notifyType: "deviceAdded", channel: "MQTTS" } as const;
+  test("has the topic of the type for its address", async () => {
+    const subscription = await fixture.subscriptions.subscribe(byMqtt);
+    expect(subscription).toMatchObject({ callbackUrl: topic, channel: "MQTTS" });
+    expect(await refusal(fixture.subscriptions.subscribe({ ...byMqtt, callbackUrl: topic }))).toBe(
+      "SUBSCRIPTION_EXISTS",
+    );
+    expect(fixture.subscriptions.list(1, { callbackUrl: topic }, 0, 1).total).toBe(1);
+  });
+  test("stands beside one by HTTP of the same type", async () => {
+    await fixture.subscribe("deviceAdded");
+    await fixture.subscriptions.subscribe(byMqtt);
+    expect(types()).toEqual(["deviceAdded", "deviceAdded"]);
+  });
+  test.each([URL_A, `${topic}x`, topic.replace("app-1", "app-2"), ""])(
+    "refuses the address %p",
+    async (callbackUrl) => {
+      expect(await refusal(fixture.subscriptions.subscribe({ ...byMqtt, callbackUrl }))).toBe("CALLBACK_URL_ILLEGAL");
+      expect(types()).toEqual([]);
+    },
+  );
+  test("for another owner the topic is that owner's", async () => {
+    fixture.applications.set(2, application(2));
+    fixture.grants.add("1-2");
+    const { callbackUrl } = await fixture.subscriptions.subscribe({ ...byMqtt, ownerAppNo: 2 });
+    expect(callbackUrl).toBe(topic.replace("app-1", "app-2"));
+  });
+  test("tells of no host when it goes", async () => {
+    const heard: unknown[] = [];
+    fixture.subscriptionEvents.on("subscriptionDeleted", ({ hostPort, lastOfHost }) =>
+      heard.push([hostPort, lastOfHost]),
+    );
+    const { id } = await fixture.subscriptions.subscribe(byMqtt);
+    await fixture.subscribe("deviceAdded");
+    await fixture.subscriptions.delete(1, id);
+    await fixture.subscriptions.deleteMatching(1, {});
+    expect(heard).toEqual([
+      [undefined, false],
+      ["127.0.0.1:9001", true],
+    ]);
+  });
+});
+
+describe("subscribing again where the document has no conflict (1.7.2)", () => {
+  const management: NewSubscription = {
+    appNo: 1,
+    appId: APP_ID,
+    notifyType: "swUpgradeResultNotify",
+    ifExists: "move",
+  };
+  test("at the same address changes nothing", async () => {
+    const first = await fixture.subscriptions.subscribe({ ...management, callbackUrl: URL_A });
+    expect(await fixture.subscriptions.subscribe({ ...management, callbackUrl: URL_A })).toEqual(first);
+    expect(types()).toEqual(["swUpgradeResultNotify"]);
+  });
+  test("at another address moves it; what was queued still goes to the old one", async () => {
+    const heard: unknown[] = [];
+    fixture.subscriptionEvents.on("subscriptionDeleted", ({ hostPort, lastOfHost }) =>
+      heard.push([hostPort, lastOfHost]),
+    );
+    const { id } = await fixture.subscriptions.subscribe({ ...management, callbackUrl: URL_A });
+    const upgrade = { deviceId: "d", appId: "app-1", operationId: "o", subOperationId: "s" };
+    const tell = () =>
+      fixture.transactor.write(() =>
+        fixture.notify(
+          {
+            type: "swUpgradeResultNotify",
+            ...{ ...upgrade, curVersion: "1", targetVersion: "1", sourceVersion: "0", result: "SUCCESS" },
+            ...{ resultDesc: "", upgradeTimeMs: 0, errorCode: "0", description: "" },
+          },
+          1,
+          { orderKey: 1 },
+        ),
+      );
+    const told = tell();
+    await fixture.subscriptions.subscribe({ ...management, callbackUrl: URL_B });
+    await told;
+    await tell();
+    await clock.advance(1_000);
+    expect(receiver.got.map(({ url }) => url)).toEqual([URL_A, URL_B]);
+    expect(fixture.subscriptions.get(1, id).callbackUrl).toBe(URL_B);
+    expect(heard).toEqual([["127.0.0.1:9001", true]]);
+    await fixture.stop();
+    fixture = await open();
+    expect(fixture.subscriptions.list(1, {}, 0, 10).items.map(({ callbackUrl }) => callbackUrl)).toEqual([URL_B]);
   });
 });
 
@@ -161,7 +260,6 @@ describe("deleting by filter", () => {
       appNo: 1,
       appId: APP_ID,
       notifyType: "deviceAdded",
-      callbackUrl: URL_A,
       channel: "MQTTS",
     });
   }
@@ -185,7 +283,7 @@ describe("deleting by filter", () => {
 });
 
 test("who deletes the last subscription of a host is told so, for the certificate", async () => {
-  const heard: [string, boolean][] = [];
+  const heard: unknown[] = [];
   fixture.subscriptionEvents.on("subscriptionDeleted", ({ hostPort, lastOfHost }) =>
     heard.push([hostPort, lastOfHost]),
   );

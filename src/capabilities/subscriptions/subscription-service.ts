@@ -5,9 +5,11 @@ import type { Ids } from "../../platform/ids";
 import type { Transactor } from "../../platform/storage/group-commit";
 import type { ApplicationGrants } from "../applications/application-grants";
 import { parseCallbackUrl } from "./callback-url";
+import { notificationTopic } from "./notification-topic";
 import {
   CHANNELS,
   type Channel,
+  type NewSubscription,
   type SubscriptionEvents,
   type SubscriptionFilter,
   type SubscriptionId,
@@ -23,6 +25,7 @@ type Parts = {
   index: SubscriptionIndex;
   /** Inside the transaction: the number of the address, made if it is new. */
   ensureTarget: (ownerAppNo: number, callbackUrl: string) => number;
+  appIdOf: (appNo: number) => string | undefined;
   grants: Pick<ApplicationGrants, "holds">;
   transactor: Transactor;
   events: Emitter<SubscriptionEvents>;
@@ -39,18 +42,56 @@ export type SubscriptionStore = SubscriptionService & {
 };
 
 export function subscriptionService(parts: Parts): SubscriptionStore {
-  const { repository, index, ensureTarget, grants, transactor, events, clock, ids, maxMatches = MAX_MATCHES } = parts;
+  const { repository, index, ensureTarget, appIdOf, grants, transactor, events, clock, ids } = parts;
+  const { maxMatches = MAX_MATCHES } = parts;
   for (const subscription of repository.all()) index.add(subscription);
 
   /** Only inside a transaction. */
   function remove(subscription: StoredSubscription): void {
     repository.remove(subscription.no);
-    const { hostPort } = parseCallbackUrl(subscription.callbackUrl);
+    tellLeft(subscription);
+    transactor.afterCommit(() => index.remove(subscription));
+  }
+
+  /** Only inside a transaction. The number stays, so what is queued is still sent. */
+  function move(from: StoredSubscription, callbackUrl: string): StoredSubscription {
+    const subscription = { ...from, callbackUrl, targetNo: ensureTarget(from.ownerAppNo, callbackUrl) };
+    repository.move(subscription.no, callbackUrl, subscription.targetNo);
+    tellLeft(from);
+    events.emit("subscriptionAdded", { subscription });
+    transactor.afterCommit(() => {
+      index.remove(from);
+      index.add(subscription);
+    });
+    return subscription;
+  }
+
+  function tellLeft(subscription: StoredSubscription): void {
+    const { callbackUrl, channel, ownerAppNo } = subscription;
+    if (channel === "MQTTS") {
+      events.emit("subscriptionDeleted", { subscription, hostPort: undefined, lastOfHost: false });
+      return;
+    }
+    const { hostPort } = parseCallbackUrl(callbackUrl);
     const lastOfHost = repository
-      .addressesOf(subscription.ownerAppNo)
+      .addressesOf(ownerAppNo)
       .every((address) => parseCallbackUrl(address).hostPort !== hostPort);
     events.emit("subscriptionDeleted", { subscription, hostPort, lastOfHost });
-    transactor.afterCommit(() => index.remove(subscription));
+  }
+
+  /** Throws CALLBACK_URL_ILLEGAL. */
+  function addressOf({ appNo, appId, ownerAppNo = appNo, notifyType, callbackUrl, channel }: NewSubscription): string {
+    if (channel !== "MQTTS") {
+      if (callbackUrl === undefined) throw new DomainError("CALLBACK_URL_ILLEGAL", { reason: "is required" });
+      parseCallbackUrl(callbackUrl);
+      return callbackUrl;
+    }
+    const ownerId = ownerAppNo === appNo ? appId : appIdOf(ownerAppNo);
+    if (ownerId === undefined) throw new DomainError("APP_NOT_FOUND");
+    const topic = notificationTopic(ownerId, notifyType);
+    if (callbackUrl === undefined || callbackUrl === topic) return topic;
+    const reason = "is not needed with MQTTS, and the topic is not for choice";
+    throw new DomainError("CALLBACK_URL_ILLEGAL", { field: "callbackUrl", reason, topic });
   }
 
   function get(appNo: number, id: string, ownerAppNos?: readonly number[]): StoredSubscription {
@@ -61,20 +102,14 @@ export function subscriptionService(parts: Parts): SubscriptionStore {
 
   return {
     async subscribe(input) {
-      const {
-        appNo,
-        appId,
-        ownerAppNo = appNo,
-        madeByNo = ownerAppNo,
-        notifyType,
-        callbackUrl,
-        channel = "HTTP",
-      } = input;
-      parseCallbackUrl(callbackUrl);
+      const { appNo, appId, ownerAppNo = appNo, madeByNo = ownerAppNo, notifyType } = input;
+      const { channel = "HTTP", ifExists = "refuse" } = input;
+      const callbackUrl = addressOf(input);
       return transactor.write(() => {
         if (madeByNo !== appNo && !grants.holds(appNo, madeByNo))
           throw new DomainError("APP_NOT_AUTHORIZED", { appId });
         const same = repository.findSame({ appNo, notifyType, channel, ownerAppNo });
+        if (same && ifExists === "move") return same.callbackUrl === callbackUrl ? same : move(same, callbackUrl);
         if (same) throw new DomainError("SUBSCRIPTION_EXISTS", { subscriptionId: same.id, notifyType });
         const subscription = repository.add({
           id: ids.next() as SubscriptionId,

@@ -2,11 +2,11 @@ import type { AppId } from "../applications/application";
 import type { NotifyType } from "./notification";
 
 export type SubscriptionId = string & { readonly brand: "SubscriptionId" };
-/** How a notification travels. MQTTS subscriptions can be kept and deleted, but nothing pushes to them yet. */
+/** How a notification travels: by POST to a callback URL, or by MQTT to a topic of the application. */
 export const CHANNELS = ["HTTP", "MQTTS"] as const;
 export type Channel = (typeof CHANNELS)[number];
 
-/** An application server wants to hear of one type of notification at one address (1.7.1). */
+/** An application server wants to hear of one type of notification at one address (1.7.1, 1.7.2). */
 export type Subscription = {
   readonly no: number;
   readonly id: SubscriptionId;
@@ -18,6 +18,7 @@ export type Subscription = {
   /** The application that subscribed: `appNo`, or one that it authorised. The subscription goes when that ends. */
   readonly madeByNo: number;
   readonly notifyType: NotifyType;
+  /** With MQTTS the topic of the type (notification-topic.ts). */
   readonly callbackUrl: string;
   readonly channel: Channel;
   readonly createdAt: number; // ms
@@ -31,8 +32,11 @@ export type NewSubscription = {
   /** Default: `ownerAppNo`. */
   readonly madeByNo?: number;
   readonly notifyType: NotifyType;
-  readonly callbackUrl: string;
+  /** HTTP needs one. MQTTS has its topic for that: left out, or just that. */
+  readonly callbackUrl?: string;
   readonly channel?: Channel;
+  /** When there is one of this type, channel and owner already. `move`: it goes to the new address (1.7.2, no 409). */
+  readonly ifExists?: "refuse" | "move";
 };
 
 /** Every field narrows. A type or address that nobody has subscribed matches nothing. */
@@ -46,7 +50,8 @@ export type SubscriptionFilter = {
 export interface SubscriptionService {
   /**
    * Throws CALLBACK_URL_ILLEGAL {reason}; SUBSCRIPTION_EXISTS {subscriptionId} when the application has a subscription
-   * of this type, channel and owner already, at whatever address: to change an address, delete first.
+   * of this type, channel and owner already, at whatever address: to change an address, delete first. What is queued
+   * for a subscription that moves still goes to the address it was queued for.
    * APP_NOT_AUTHORIZED when another application subscribes whose right has ended meanwhile.
    */
   subscribe(input: NewSubscription): Promise<Subscription>;
@@ -71,6 +76,9 @@ export interface SubscriptionService {
 /** Emitted inside the transaction. */
 export type SubscriptionEvents = {
   subscriptionAdded: { subscription: Subscription };
-  /** `lastOfHost`: the owner has no other subscription at this host and port; its certificate there is to be unbound. */
-  subscriptionDeleted: { subscription: Subscription; hostPort: string; lastOfHost: boolean };
+  /**
+   * Also of the address that a subscription has moved away from. `hostPort`: undefined for MQTTS. `lastOfHost`: the owner
+   * has no other subscription at this host and port; its certificate there is to be unbound.
+   */
+  subscriptionDeleted: { subscription: Subscription; hostPort: string | undefined; lastOfHost: boolean };
 };

@@ -159,3 +159,53 @@ test(`every row is taken once, in order per key and source, whatever is announce
     underWay = [];
   }
 });
+
+test("a stream gives all in one order, several at a time, and puts back what was lost in front", () => {
+  const queue = targetQueue({ ...LIMITS, isStream: true });
+  for (let id = 1; id <= 6; id++) queue.accept(row(id, id % 2));
+  expect(queue.peek()?.id).toBe(1);
+  const taken = [queue.take(), queue.take(), queue.take(), queue.take()] as OutboxRow[];
+  expect(taken.map(({ id }) => id)).toEqual([1, 2, 3, 4]);
+  queue.finish(taken[1] as OutboxRow);
+  for (const lost of [taken[0], taken[2], taken[3]] as OutboxRow[]) queue.putBack({ ...lost, attempts: 1 });
+  const again = [queue.take(), queue.take(), queue.take(), queue.take(), queue.take()];
+  expect(again.map((it) => [it?.id, it?.attempts])).toEqual([
+    [1, 1],
+    [3, 1],
+    [4, 1],
+    [5, 0],
+    [6, 0],
+  ]);
+  expect(queue.take()).toBeUndefined();
+});
+
+test("a stream that rests has little in memory, and all of it again when it goes on", () => {
+  let claimed = 0;
+  const memory = {
+    hasRoom: () => true,
+    claim(bytes: number) {
+      claimed += bytes;
+    },
+  };
+  const rows = Array.from({ length: 500 }, (_, id) => row(id + 1, id));
+  const { read } = disk(rows);
+  const queue = targetQueue({ ...LIMITS, isStream: true, memory });
+  for (const it of rows) queue.accept(it);
+  expect(claimed).toBe(500 * 4);
+  const first = queue.take() as OutboxRow;
+  queue.rest(true);
+  expect(claimed).toBe(64 * 4);
+  queue.accept(row(501)); // left on disk
+  expect([claimed, queue.wantsRefill]).toEqual([64 * 4, false]);
+  queue.putBack({ ...first, attempts: 1 });
+  queue.rest(false);
+  const taken: number[] = [];
+  while (taken.length < 500) {
+    if (queue.wantsRefill) queue.refill(read);
+    const next = queue.take();
+    if (!next) break;
+    taken.push(next.id);
+    queue.finish(next);
+  }
+  expect(taken).toEqual(Array.from({ length: 500 }, (_, id) => id + 1));
+});

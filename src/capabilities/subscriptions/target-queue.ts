@@ -6,6 +6,9 @@ import { OUTBOX_SOURCES, type OutboxRow, type OutboxSource } from "./outbox";
  *
  * Of each source, every message up to its cursor is here or done with; what is behind the cursor is on disk only.
  * A message may be committed and read before its writer says so: `held` knows those that are here already.
+ *
+ * As a stream it has one order for all: every message is its own lane, several may be under way, and what comes back
+ * goes to its place in front of the others.
  */
 export type TargetQueue = ReturnType<typeof targetQueue>;
 
@@ -13,6 +16,7 @@ export type QueueLimits = {
   readonly windowRows: number;
   readonly windowBytes: number;
   readonly maxRowsPerBlockedKey: number;
+  readonly isStream?: boolean;
   /** Room for bodies shared by all addresses; `claim` may exceed it when the caller has to make progress. */
   readonly memory: SharedMemory;
 };
@@ -30,8 +34,13 @@ type Lane = {
 const NOTHING_LEFT = Number.POSITIVE_INFINITY;
 const PAGE_ROWS = 64;
 const MAX_PAGES = 8; // per call of `refill`
+/** Of a stream that nobody listens to: enough to see in steps what grows too old. */
+const RESTING_ROWS = PAGE_ROWS;
+const RESTING_BYTES = 64 * 1024;
 
-export function targetQueue({ windowRows, windowBytes, maxRowsPerBlockedKey, memory }: QueueLimits) {
+export function targetQueue(limits: QueueLimits) {
+  const { maxRowsPerBlockedKey, isStream = false, memory } = limits;
+  let { windowRows, windowBytes } = limits;
   const lanes = new Map<number, Lane>();
   const held = new Set<number>(); // in a lane, or done with and not yet deleted on disk
   const cursors = new Map<OutboxSource, number>(OUTBOX_SOURCES.map((source) => [source, NOTHING_LEFT]));
@@ -40,6 +49,7 @@ export function targetQueue({ windowRows, windowBytes, maxRowsPerBlockedKey, mem
   let queuedRows = 0;
   let queuedBytes = 0;
 
+  const keyOf = ({ id, orderKey }: OutboxRow) => (isStream ? id : orderKey);
   const cursor = (source: OutboxSource) => cursors.get(source) ?? NOTHING_LEFT;
   const isBehind = () => OUTBOX_SOURCES.some((source) => cursor(source) !== NOTHING_LEFT);
   const leaveOnDisk = (source: OutboxSource, id: number) => cursors.set(source, Math.min(cursor(source), id - 1));
@@ -52,13 +62,13 @@ export function targetQueue({ windowRows, windowBytes, maxRowsPerBlockedKey, mem
   function hold(row: OutboxRow): void {
     held.add(row.id);
     count(row, 1);
-    const lane = lanes.get(row.orderKey);
+    const lane = lanes.get(keyOf(row));
     if (lane) {
       lane.rows.push(row);
       return;
     }
     const fresh: Lane = { rows: [row], state: "ready", dueAt: 0, left: undefined };
-    lanes.set(row.orderKey, fresh);
+    lanes.set(keyOf(row), fresh);
     ready.push(fresh);
   }
 
@@ -78,8 +88,8 @@ export function targetQueue({ windowRows, windowBytes, maxRowsPerBlockedKey, mem
     lane.left.set(source, Math.min(lane.left.get(source) ?? NOTHING_LEFT, id));
   }
 
-  function shift({ orderKey }: OutboxRow): void {
-    const lane = lanes.get(orderKey);
+  function shift(done: OutboxRow): void {
+    const lane = lanes.get(keyOf(done));
     const row = lane?.rows.shift();
     if (!lane || !row) throw new Error("a message was finished that was not under way");
     count(row, -1);
@@ -88,12 +98,12 @@ export function targetQueue({ windowRows, windowBytes, maxRowsPerBlockedKey, mem
       ready.push(lane);
       return;
     }
-    lanes.delete(orderKey);
+    lanes.delete(keyOf(done));
     for (const [source, id] of lane.left ?? []) leaveOnDisk(source, id);
   }
 
   function wait(row: OutboxRow, dueAt: number): void {
-    const lane = lanes.get(row.orderKey);
+    const lane = lanes.get(keyOf(row));
     if (!lane) throw new Error("a message was delayed that was not under way");
     lane.rows[0] = row;
     lane.state = "waiting";
@@ -109,6 +119,30 @@ export function targetQueue({ windowRows, windowBytes, maxRowsPerBlockedKey, mem
     waiting.splice(place, 0, lane);
   }
 
+  function putBack(row: OutboxRow): void {
+    const lane = lanes.get(keyOf(row));
+    if (!lane) throw new Error("a message came back that was not under way");
+    lane.rows[0] = row;
+    lane.state = "ready";
+    const behind = ready.findIndex(({ rows }) => (rows[0] as OutboxRow).id > row.id);
+    ready.splice(behind === -1 ? ready.length : behind, 0, lane);
+  }
+
+  function rest(isResting: boolean): void {
+    windowRows = isResting ? Math.min(RESTING_ROWS, limits.windowRows) : limits.windowRows;
+    windowBytes = isResting ? Math.min(RESTING_BYTES, limits.windowBytes) : limits.windowBytes;
+    if (!isResting) return;
+    while (ready.length > 1 && (held.size > windowRows || queuedBytes > windowBytes)) {
+      const [last] = (ready.at(-1) as Lane).rows as [OutboxRow];
+      if (last.attempts > 0) return; // the number may not be on disk yet
+      ready.pop();
+      lanes.delete(keyOf(last));
+      held.delete(last.id);
+      count(last, -1);
+      leaveOnDisk(last.source, last.id);
+    }
+  }
+
   function release(until: number): void {
     const due = waiting.findIndex(({ dueAt }) => dueAt > until);
     const released = waiting.splice(0, due === -1 ? waiting.length : due);
@@ -120,7 +154,7 @@ export function targetQueue({ windowRows, windowBytes, maxRowsPerBlockedKey, mem
   function place(rows: readonly OutboxRow[], passed: (row: OutboxRow) => void): boolean {
     for (const row of rows) {
       if (!held.has(row.id)) {
-        const lane = lanes.get(row.orderKey);
+        const lane = lanes.get(keyOf(row));
         if (isClosed(lane)) leave(lane, row);
         else if (fits(row)) hold(row);
         else return false;
@@ -160,7 +194,7 @@ export function targetQueue({ windowRows, windowBytes, maxRowsPerBlockedKey, mem
     /** A message that has just been committed. It may be left on disk. */
     accept(row: OutboxRow): void {
       if (held.has(row.id)) return;
-      const lane = lanes.get(row.orderKey);
+      const lane = lanes.get(keyOf(row));
       if (isClosed(lane)) leave(lane, row);
       else if (isBehind() || !fits(row)) leaveOnDisk(row.source, row.id);
       else hold(row);
@@ -189,6 +223,12 @@ export function targetQueue({ windowRows, windowBytes, maxRowsPerBlockedKey, mem
       lane.state = "busy";
       return lane.rows[0];
     },
+    /** What `take` would give. */
+    peek: (): OutboxRow | undefined => ready[0]?.rows[0],
+    /** Of a stream: taken, and to be sent again before all that came after it. */
+    putBack,
+    /** Of a stream: while it rests, little of it is in memory. */
+    rest,
     /** Done with, one way or the other; it stays known until `forget`. */
     finish: shift,
     /** Not before `dueAt`; `row` replaces the one that was taken. */

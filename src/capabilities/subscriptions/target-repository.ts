@@ -1,7 +1,7 @@
 import type { Database } from "bun:sqlite";
 import { HEALTHY, type TargetHealth } from "./target-health";
 
-/** Where pushes go: a callback address of an application. */
+/** Where pushes go: a callback URL of an application, or a topic of it. */
 export type PushTarget = {
   readonly no: number;
   readonly appNo: number;

@@ -1,5 +1,7 @@
 import type { Log } from "../../platform/log";
 import type { Transactor } from "../../platform/storage/group-commit";
+import { isTopicAddress } from "./notification-topic";
+import type { Channel } from "./subscription";
 import type { TargetHealth } from "./target-health";
 import { HEALTHY } from "./target-health";
 import type { TargetQueue } from "./target-queue";
@@ -7,6 +9,7 @@ import type { PushTarget, TargetRepository } from "./target-repository";
 
 /** An address while the process lives: its queue, its health, what is under way. */
 export type Target = PushTarget & {
+  readonly channel: Channel;
   health: TargetHealth;
   readonly queue: TargetQueue;
   inFlight: number;
@@ -32,7 +35,7 @@ type Parts = {
   transactor: Transactor;
   log: Log;
   steadyNow: () => number;
-  newQueue: () => TargetQueue;
+  newQueue: (channel: Channel) => TargetQueue;
 };
 
 /** All addresses, in memory. Holds what is committed. */
@@ -40,12 +43,14 @@ export function targetTable({ repository, transactor, log, steadyNow, newQueue }
   const byNo = new Map<number, Target>();
 
   function add(stored: PushTarget, health: TargetHealth): Target {
+    const channel = isTopicAddress(stored.callbackUrl) ? "MQTTS" : "HTTP";
     const target: Target = {
+      channel,
       no: stored.no,
       appNo: stored.appNo,
       callbackUrl: stored.callbackUrl,
       health,
-      queue: newQueue(),
+      queue: newQueue(channel),
       inFlight: 0,
       parallel: FIRST_PARALLEL,
       waiting: 0,

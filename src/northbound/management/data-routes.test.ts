@@ -5,6 +5,7 @@ const TRACE = { at: AT_TEXT, kind: "login", outcome: "failed", reason: "wrong_pa
 const TARGET = {
   targetNo: 5,
   callbackUrl: "http://receiver:9000/x",
+  channel: "HTTP",
   state: "invalid",
   failedRetries: 10,
   invalidSince: AT_TEXT,

@@ -1,7 +1,8 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { ApplicationService } from "../../capabilities/applications/application";
 import type { DeadLetter, PushAttempt, PushLog, PushTargetView } from "../../capabilities/subscriptions/push-log";
-import { GIVE_UP_REASONS, PUSH_REASONS } from "../../capabilities/subscriptions/push-log";
+import { GIVE_UP_REASONS, PUSH_REASONS, PUSH_TARGET_STATES } from "../../capabilities/subscriptions/push-log";
+import { CHANNELS } from "../../capabilities/subscriptions/subscription";
 import { AppPath, toAppId } from "./application-routes";
 import { given } from "./given";
 import { fromZero, listOf, PageQuery, pageOf, pageQuery } from "./page";
@@ -10,8 +11,11 @@ import { json, jsonBody, problems, routes, Timestamp, toOptionalTimestamp, toTim
 const PushTargetResource = z
   .object({
     targetNo: z.int(),
-    callbackUrl: z.string(),
-    state: z.enum(["valid", "invalid"]),
+    callbackUrl: z.string().openapi({ description: "with MQTTS the topic" }),
+    channel: z.enum(CHANNELS),
+    state: z.enum(PUSH_TARGET_STATES).openapi({
+      description: "HTTP: valid or invalid. MQTTS: connected (and subscribed to the topic), not_subscribed or away",
+    }),
     failedRetries: z.int().openapi({ description: "in a row" }),
     invalidSince: Timestamp.optional(),
     waiting: z.int().openapi({ description: "neither delivered nor given up" }),

@@ -24,7 +24,10 @@ const GROUPS = ["1.11.1", "1.11.2", "1.11.3", "1.11.4", "1.11.5"] as const;
 const GROUP_MEMBERS = ["1.11.6", "1.11.7", "1.11.8"] as const;
 const LORA = ["1.5.10", "1.5.11", "1.5.12", "1.5.13", "1.5.14", "1.5.15"] as const;
 
-const KEY_MISSING = oneOf<Row>(inAll<Row>([...COMMANDS, ...LORA], [500, "100220"]), [401, "100025"]);
+const KEY_MISSING = oneOf<Row>({ ...inAll<Row>([...COMMANDS, ...LORA], [500, "100220"]), "1.7.2": [500, "100229"] }, [
+  401,
+  "100025",
+]);
 const APP_UNKNOWN = oneOf<Row>(
   {
     ...inAll<Row>(GROUPS, [200, "100203"]),
@@ -83,6 +86,7 @@ const BAD_INPUT = oneOf<Row>(
     "1.6.1": [400, "100405"],
     "1.6.2": [400, "100216"],
     "1.6.3": [400, "100216"],
+    "1.7.2": [400, "100228"],
   },
   [400, "100022"],
 );
@@ -94,11 +98,15 @@ const UNREADABLE = oneOf<Row>(
     "1.5.3": [400, "100007"],
     "1.5.4": [400, "50400"],
     "1.5.8": [400, "50400"],
+    "1.7.2": [400, "100228"],
     ...inAll<Row>([...GROUPS, ...GROUP_MEMBERS], [400, "50400"]),
   },
   [400, "100022"],
 );
-const FAULT = oneOf<Row>(inAll<Row>([...COMMANDS, ...LORA], [500, "100001"]), [500, "50252"]);
+const FAULT = oneOf<Row>({ ...inAll<Row>([...COMMANDS, ...LORA], [500, "100001"]), "1.7.2": [500, "100244"] }, [
+  500,
+  "50252",
+]);
 
 const send = (
   h: ReturnType<typeof harness>,
@@ -117,6 +125,8 @@ function callerIsOther(access: "query" | "edit" | undefined) {
 /** With the right to read only: what is read, and what concerns the caller's own address. */
 const isRead = (section: CallSection) =>
   REQUESTS[section].method === "GET" || section === "1.7.1" || section === "1.7.6";
+const OWN_ONLY: readonly CallSection[] = ["1.7.2"];
+const NAMES_OWNER = CALL_SECTIONS.filter((section) => !OWN_ONLY.includes(section));
 const IN_BODY: readonly [CallSection, field: string][] = [
   ["1.5.10", "ownerAppId"],
   ["1.5.11", "ownerAppId"],
@@ -133,7 +143,7 @@ describe.each(CALL_SECTIONS)("%s", (section) => {
     const h = harness();
     const answer = await send(h, sample);
     expect(h.faults).toEqual([]);
-    const isSilent = answer.status === 204 || section === "1.11.2" || section === "1.11.8";
+    const isSilent = answer.status === 204 || ["1.7.2", "1.11.2", "1.11.8"].includes(section);
     if (isSilent) expect([answer.text, answer.type]).toEqual(["", null]);
     else expect(answer.type).toBe("application/json; charset=UTF-8");
     expect(answer.json?.error_code).toBeUndefined();
@@ -180,6 +190,29 @@ describe.each(CALL_SECTIONS)("%s", (section) => {
     const answer = await send(h, { ...sample, path: withQuery(sample.path, "appId=app-1") }, headers);
     expect(answer.json?.error_code).toBeUndefined();
   });
+
+  test("a fault is told without its reason and logged with it", async () => {
+    const h = harness();
+    const broken = () => {
+      throw new Error("disk gone");
+    };
+    h.tokens.authorize.mockImplementation(broken);
+    const answer = await send(h, sample);
+    expect(row(answer)).toEqual(FAULT(section));
+    expect(answer.text).not.toContain("disk");
+    expect(h.faults.map(String)).toEqual(["Error: disk gone"]);
+  });
+
+  test("another method is refused in the same form", async () => {
+    const h = harness();
+    const answer = await h.call("PATCH", sample.path);
+    expect(row(answer)).toEqual([405, "100022"]);
+    expect(answer.headers.get("allow")).toContain(sample.method);
+  });
+});
+
+describe.each(NAMES_OWNER)("%s for an application that is named", (section) => {
+  const sample = REQUESTS[section];
 
   test.each([
     ["of an application that did not authorise it", "app-2", NOT_AUTHORIZED(section)],
@@ -228,25 +261,18 @@ describe.each(CALL_SECTIONS)("%s", (section) => {
     expect(answer.json.error_detail).toEqual({ issues: [{ field: "appId", reason: "is given more than once" }] });
     expect(h.effects()).toBe(0);
   });
+});
 
-  test("a fault is told without its reason and logged with it", async () => {
-    const h = harness();
-    const broken = () => {
-      throw new Error("disk gone");
-    };
-    h.tokens.authorize.mockImplementation(broken);
-    const answer = await send(h, sample);
-    expect(row(answer)).toEqual(FAULT(section));
-    expect(answer.text).not.toContain("disk");
-    expect(h.faults.map(String)).toEqual(["Error: disk gone"]);
+test.each(OWN_ONLY)("%s has no parameter for an owner: who names one acts for itself", async (section) => {
+  const h = callerIsOther("edit");
+  const sample = REQUESTS[section];
+  const answer = await send(h, {
+    ...sample,
+    path: withQuery(sample.path, "appId=app-1&appId=app-9"),
+    body: { ...sample.body, appId: "app-1" },
   });
-
-  test("another method is refused in the same form", async () => {
-    const h = harness();
-    const answer = await h.call("PATCH", sample.path);
-    expect(row(answer)).toEqual([405, "100022"]);
-    expect(answer.headers.get("allow")).toContain(sample.method);
-  });
+  expect(answer.json?.error_code).toBeUndefined();
+  expect(h.subscriptions.subscribe.mock.calls).toMatchObject([[{ appNo: otherApplication.no, appId: "app-2" }]]);
 });
 
 test.each(IN_BODY)("the body of %s may name the owner too, as %s, the same one", async (section, field) => {

@@ -39,6 +39,7 @@ export type Section =
   | "1.6.4"
   | "1.6.5"
   | "1.7.1"
+  | "1.7.2"
   | "1.7.3"
   | "1.7.4"
   | "1.7.5"
@@ -322,6 +323,13 @@ const BY_SECTION: Record<Section, Overrides> = {
   "1.6.4": { ...badInput(INPUT_100216), RESULT_TOO_LARGE: INPUT_100216 },
   "1.6.5": { RESULT_TOO_LARGE: INPUT_100022 },
   "1.7.1": SUBSCRIPTIONS,
+  // Its table has codes and texts of its own for what is told otherwise elsewhere.
+  "1.7.2": {
+    ...badInput(row(400, "100228", "The application input is invalid.")),
+    CALLBACK_URL_ILLEGAL: row(400, "100222", "Internal server error."),
+    APP_KEY_MISSING: row(500, "100229", "Get AppKey from header failed."),
+    INTERNAL: row(500, "100244", "register out route fail."),
+  },
   "1.7.3": SUBSCRIPTIONS,
   "1.7.4": SUBSCRIPTIONS,
   "1.7.5": SUBSCRIPTIONS,

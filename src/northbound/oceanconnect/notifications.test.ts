@@ -36,6 +36,8 @@ const capability = {
   protocolType: "MQTT",
 };
 const answer = { requestId: "r1", deviceId: "d", serviceId: "Battery", to: "/users/u1" };
+const upgrade = { deviceId: "d", appId: "app-1", operationId: "task-1", subOperationId: "sub-1" };
+const versions = { curVersion: "1.3", targetVersion: "1.5", sourceVersion: "1.2" };
 const timestampMs = Date.UTC(2015, 11, 12, 12, 12, 12);
 
 const TABLE: [section: string, Notification, expected: unknown][] = [
@@ -152,6 +154,44 @@ const TABLE: [section: string, Notification, expected: unknown][] = [
       status,
     },
   ]),
+  ...(["idle", "downloading", "downloaded", "updating"] as const).flatMap(
+    (state, step): [string, Notification, unknown][] => [
+      [
+        `1.8.15 ${state}`,
+        { type: "swUpgradeStateChangeNotify", ...upgrade, state },
+        { notifyType: "swUpgradeStateChangeNotify", ...upgrade, swUpgradeState: state },
+      ],
+      [
+        `1.8.17 ${state}`,
+        { type: "fwUpgradeStateChangeNotify", ...upgrade, state },
+        { notifyType: "fwUpgradeStateChangeNotify", ...upgrade, step: String(step), stepDesc: state },
+      ],
+    ],
+  ),
+  [
+    "1.8.16",
+    {
+      type: "swUpgradeResultNotify",
+      ...{ ...upgrade, ...versions, result: "FAIL", resultDesc: "Download failed" },
+      ...{ upgradeTimeMs: 61_400, errorCode: "3", description: "No room" },
+    },
+    {
+      notifyType: "swUpgradeResultNotify",
+      ...{ ...upgrade, ...versions, swUpgradeResult: "FAIL", upgradeTime: "61" },
+      ...{ resultDesc: "Download failed", errorCode: "3", description: "No room" },
+    },
+  ],
+  [
+    "1.8.18",
+    {
+      type: "fwUpgradeResultNotify",
+      ...{ ...upgrade, ...versions, result: "SUCCESS", resultDesc: "Success", upgradeTimeMs: 499 },
+    },
+    {
+      notifyType: "fwUpgradeResultNotify",
+      ...{ ...upgrade, ...versions, status: "SUCCESS", statusDesc: "Success", upgradeTime: "0" },
+    },
+  ],
   [
     "1.8.12, which has no notifyType",
     { type: "commandStatus", deviceId: "d", commandId: "c", resultCode: "SENT", resultDetail: undefined },

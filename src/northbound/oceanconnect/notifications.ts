@@ -1,9 +1,9 @@
-import type { Notification, RenderNotification } from "../../capabilities/subscriptions/notification";
+import type { Notification, RenderNotification, UpgradeState } from "../../capabilities/subscriptions/notification";
 import type { AcceptedReport } from "../../capabilities/telemetry/report";
 import { renderUtcTime } from "../../platform/utc-time";
 import { toNotifiedInfo } from "./device-info";
 
-/** Bodies of the notifications 1.8.1-1.8.12 and 1.8.14, fields in the order of the document's tables. */
+/** Bodies of the notifications 1.8.1-1.8.12 and 1.8.14-1.8.18, fields in the order of the document's tables. */
 export function notificationRenderer(): RenderNotification {
   // Reports come by the thousand with the same second: its text is made once. One entry, so it cannot grow.
   let knownSecond = Number.NaN;
@@ -96,6 +96,24 @@ function toBody(notification: Other, time: (ms: number) => string): unknown {
       const { type: notifyType, deviceId, serviceId, properties, status } = notification;
       return { notifyType, deviceId, serviceId, properties, status };
     }
+    case "swUpgradeStateChangeNotify":
+      return { ...upgradeOf(notification), swUpgradeState: notification.state };
+    case "fwUpgradeStateChangeNotify":
+      return { ...upgradeOf(notification), step: STEPS[notification.state], stepDesc: notification.state };
+    case "swUpgradeResultNotify": {
+      const { result: swUpgradeResult, resultDesc, errorCode, description } = notification;
+      const upgradeTime = wholeSeconds(notification.upgradeTimeMs);
+      return {
+        ...upgradeOf(notification),
+        ...versionsOf(notification),
+        ...{ swUpgradeResult, upgradeTime, resultDesc, errorCode, description },
+      };
+    }
+    case "fwUpgradeResultNotify": {
+      const { result: status, resultDesc: statusDesc } = notification;
+      const upgradeTime = wholeSeconds(notification.upgradeTimeMs);
+      return { ...upgradeOf(notification), ...versionsOf(notification), status, statusDesc, upgradeTime };
+    }
     case "commandStatus": {
       const { deviceId, commandId, resultCode, resultDetail } = notification;
       return { deviceId, commandId, result: { resultCode, resultDetail: resultDetail ?? null } };
@@ -104,5 +122,19 @@ function toBody(notification: Other, time: (ms: number) => string): unknown {
       return notification satisfies never;
   }
 }
+
+type Upgrade = Extract<Notification, { subOperationId: string }>;
+type UpgradeResult = Extract<Upgrade, { sourceVersion: string }>;
+
+const upgradeOf = ({ type: notifyType, deviceId, appId, operationId, subOperationId }: Upgrade) => ({
+  ...{ notifyType, deviceId, appId, operationId, subOperationId },
+});
+const versionsOf = ({ curVersion, targetVersion, sourceVersion }: UpgradeResult) => ({
+  ...{ curVersion, targetVersion, sourceVersion },
+});
+/** 1.8.17 has numbers for the states, as strings. */
+const STEPS: Record<UpgradeState, string> = { idle: "0", downloading: "1", downloaded: "2", updating: "3" };
+/** A String without a unit in the document; 1.8.16 and 1.8.18. */
+const wholeSeconds = (ms: number) => String(Math.round(ms / 1_000));
 
 const address = (deviceId: string, serviceId: string) => `/devices/${deviceId}/services/${serviceId}`;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { NOTIFY_TYPES } from "../../capabilities/subscriptions/notification";
+import { MANAGEMENT_NOTIFY_TYPES, SERVICE_NOTIFY_TYPES } from "../../capabilities/subscriptions/notification";
 import { failing, harness, subscription } from "./testing/harness";
 import { otherApplication } from "./testing/samples";
 
@@ -17,7 +17,7 @@ describe("1.7.1", () => {
       [{ appNo: 7, appId: "app-1", ownerAppNo: 7, madeByNo: 7, ...wanted }],
     ]);
   });
-  test.each([...NOTIFY_TYPES])("knows %s", async (notifyType) => {
+  test.each([...SERVICE_NOTIFY_TYPES])("knows %s", async (notifyType) => {
     expect((await harness().call("POST", PATH, { ...wanted, notifyType })).status).toBe(201);
   });
   test.each([
@@ -29,6 +29,10 @@ describe("1.7.1", () => {
     [{ ...wanted, notifyType: undefined }, 400, "100022"],
     [{ ...wanted, notifyType: "devicedatachanged" }, 400, "100022"],
     [{ ...wanted, notifyType: "swUpgradeResultNotify" }, 400, "100022"], // 1.7.2 subscribes these
+    [{ ...wanted, channel: "MQTT" }, 400, "100022"],
+    [{ ...wanted, channel: 7 }, 400, "100022"],
+    [{ ...wanted, channel: "MQTTS", callbackUrl: 7 }, 400, "100222"],
+    [{ notifyType: "deviceAdded", channel: "HTTP" }, 400, "100222"],
     [{ ...wanted, appId: "x".repeat(257) }, 403, "100217"],
     [{ ...wanted, appId: 7 }, 400, "100022"],
     [{ ...wanted, appId: "app-2" }, 403, "100217"],
@@ -48,6 +52,98 @@ describe("1.7.1", () => {
     const h = harness();
     h.subscriptions.subscribe.mockImplementation(failing(code));
     expect(await h.call("POST", PATH, wanted)).toMatchObject({ status, json: { error_code, error_desc } });
+  });
+});
+
+describe("1.7.1 by MQTT", () => {
+  const mine = { appNo: 7, appId: "app-1", ownerAppNo: 7, madeByNo: 7 };
+  test.each([undefined, null, "", "/islet/v1/applications/app-1/notifications/deviceAdded"])(
+    "needs no callbackUrl; the service is given %j",
+    async (callbackUrl) => {
+      const h = harness();
+      const topic = "/islet/v1/applications/app-1/notifications/deviceAdded";
+      h.subscriptions.subscribe.mockImplementation(async () => ({
+        ...subscription,
+        notifyType: "deviceAdded",
+        channel: "MQTTS",
+        callbackUrl: topic,
+      }));
+      const { status, json } = await h.call("POST", PATH, { notifyType: "deviceAdded", channel: "MQTTS", callbackUrl });
+      expect([status, json]).toEqual([
+        201,
+        { subscriptionId: "s1", notifyType: "deviceAdded", callbackUrl: topic, channel: "MQTTS" },
+      ]);
+      expect(h.subscriptions.subscribe.mock.calls as unknown[]).toEqual([
+        [{ ...mine, notifyType: "deviceAdded", channel: "MQTTS", ...(callbackUrl ? { callbackUrl } : {}) }],
+      ]);
+    },
+  );
+  test.each(["", "HTTP", null])("channel %j is HTTP", async (channel) => {
+    const h = harness();
+    expect((await h.call("POST", PATH, { ...wanted, channel })).json).toEqual(RESOURCE);
+    expect(h.subscriptions.subscribe.mock.calls as unknown[]).toEqual([[{ ...mine, ...wanted }]]);
+  });
+});
+
+describe("1.7.2", () => {
+  const MANAGEMENT = "/iodm/app/sub/v1.1.0/subscribe";
+  const management = { notifyType: "fwUpgradeResultNotify", callbackUrl: "https://h:443/x" };
+  test.each([...MANAGEMENT_NOTIFY_TYPES])("subscribes %s, and answers 200 with nothing", async (notifyType) => {
+    const h = harness();
+    const answer = await h.call("POST", MANAGEMENT, { ...management, notifyType });
+    expect([answer.status, answer.text]).toEqual([200, ""]);
+    expect(h.subscriptions.subscribe.mock.calls as unknown[]).toEqual([
+      [{ appNo: 7, appId: "app-1", ...management, notifyType, ifExists: "move" }],
+    ]);
+  });
+  test("by MQTT needs no callbackUrl", async () => {
+    const h = harness();
+    const body = { notifyType: "swUpgradeResultNotify", channel: "MQTTS" };
+    expect((await h.call("POST", MANAGEMENT, body)).status).toBe(200);
+    expect(h.subscriptions.subscribe.mock.calls as unknown[]).toEqual([
+      [{ appNo: 7, appId: "app-1", ...body, ifExists: "move" }],
+    ]);
+  });
+  const ILLEGAL = ["100222", "Internal server error."] as const;
+  const INVALID = ["100228", "The application input is invalid."] as const;
+  test.each([
+    [{ ...management, callbackUrl: undefined }, ...ILLEGAL],
+    [{ ...management, callbackUrl: "" }, ...ILLEGAL],
+    [{ ...management, callbackUrl: 7 }, ...ILLEGAL],
+    [{ ...management, callbackUrl: `http://h:9/${"x".repeat(1_014)}` }, ...ILLEGAL],
+    [{ ...management, notifyType: undefined }, ...INVALID],
+    [{ ...management, notifyType: "deviceAdded" }, ...INVALID], // 1.7.1 subscribes these
+    [{ ...management, notifyType: 7 }, ...INVALID],
+    [{ ...management, channel: "PIGEON" }, ...INVALID],
+  ])("refuses %j", async (body, error_code, error_desc) => {
+    const h = harness();
+    expect(await h.call("POST", MANAGEMENT, body)).toMatchObject({ status: 400, json: { error_code, error_desc } });
+    expect(h.subscriptions.subscribe).not.toHaveBeenCalled();
+  });
+  test("an address that the service refuses has the text of this table", async () => {
+    const h = harness();
+    h.subscriptions.subscribe.mockImplementation(failing("CALLBACK_URL_ILLEGAL"));
+    expect(await h.call("POST", MANAGEMENT, management)).toMatchObject({
+      status: 400,
+      json: { error_code: "100222", error_desc: "Internal server error." },
+    });
+  });
+  test("what could not be stored is 500 100244", async () => {
+    const h = harness();
+    h.subscriptions.subscribe.mockImplementation(async () => {
+      throw new Error("disk full");
+    });
+    expect(await h.call("POST", MANAGEMENT, management)).toMatchObject({
+      status: 500,
+      json: { error_code: "100244", error_desc: "register out route fail." },
+    });
+    expect(h.faults.length).toBe(1);
+  });
+  test("without app_key: 500 100229 in the words of its table", async () => {
+    expect(await harness().call("POST", MANAGEMENT, management, {})).toMatchObject({
+      status: 500,
+      json: { error_code: "100229", error_desc: "Get AppKey from header failed." },
+    });
   });
 });
 
@@ -135,6 +231,17 @@ describe("on another application's data", () => {
     const h = authorised("query");
     expect((await h.call("POST", PATH + query, { ...wanted, appId: "app-1" })).status).toBe(201);
     expect(h.subscriptions.subscribe.mock.calls).toMatchObject([[{ appNo: 7, ownerAppNo: 8, madeByNo: 8 }]]);
+  });
+  test.each([
+    ["", 8],
+    ["?ownerFlag=false", 7],
+  ])("by MQTT too, where the topic is the address: %p", async (query, ownerAppNo) => {
+    const h = authorised("edit");
+    const body = { notifyType: "deviceAdded", channel: "MQTTS", appId: "app-1" };
+    expect((await h.call("POST", PATH + query, body)).status).toBe(201);
+    expect(h.subscriptions.subscribe.mock.calls as unknown[]).toEqual([
+      [{ appNo: 7, appId: "app-1", ownerAppNo, madeByNo: 8, notifyType: "deviceAdded", channel: "MQTTS" }],
+    ]);
   });
   test("the address is the owner's with ownerFlag=false, which needs the right to edit", async () => {
     const body = { ...wanted, appId: "app-1" };

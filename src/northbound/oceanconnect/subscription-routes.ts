@@ -1,30 +1,35 @@
 import { Hono } from "hono";
 import { z } from "zod";
 import type { Application } from "../../capabilities/applications/application";
-import { NOTIFY_TYPES } from "../../capabilities/subscriptions/notification";
-import type { Subscription, SubscriptionService } from "../../capabilities/subscriptions/subscription";
+import {
+  MANAGEMENT_NOTIFY_TYPES,
+  NOTIFY_TYPES,
+  SERVICE_NOTIFY_TYPES,
+} from "../../capabilities/subscriptions/notification";
+import {
+  CHANNELS,
+  type Channel,
+  type Subscription,
+  type SubscriptionService,
+} from "../../capabilities/subscriptions/subscription";
 import { DomainError } from "../../platform/domain-error";
 import type { FrontEnv } from "../http/request-env";
 import { type Endpoints, requireEdit } from "./endpoint";
 import { integer, MAX_INTEGER, optional, present, text } from "./fields";
 
 const PATH = "/iocm/app/sub/v1.2.0/subscriptions";
-// Subscribed by 1.7.2; known here as filters.
-const MANAGEMENT_TYPES = [
-  "swUpgradeStateChangeNotify",
-  "swUpgradeResultNotify",
-  "fwUpgradeStateChangeNotify",
-  "fwUpgradeResultNotify",
-] as const;
+const MANAGEMENT_PATH = "/iodm/app/sub/v1.1.0/subscribe";
 const ownerFlag = z.object({ ownerFlag: optional(z.enum(["true", "false"])) });
 
-const Subscribe = z.object({
-  appId: optional(text(256)),
-  notifyType: z.enum(NOTIFY_TYPES),
+// The document has `channel` only where subscriptions are deleted (1.7.6); empty means HTTP there.
+const address = {
   callbackUrl: z.unknown().optional(), // everything that is wrong with it is one error of its own
-});
+  channel: optional(z.enum(["", ...CHANNELS])),
+};
+const Subscribe = z.object({ appId: optional(text(256)), notifyType: z.enum(SERVICE_NOTIFY_TYPES), ...address });
+const SubscribeManagement = z.object({ notifyType: z.enum(MANAGEMENT_NOTIFY_TYPES), ...address });
 const List = z.object({
-  notifyType: optional(z.enum([...NOTIFY_TYPES, ...MANAGEMENT_TYPES])),
+  notifyType: optional(z.enum(NOTIFY_TYPES)),
   pageNo: optional(integer(0, MAX_INTEGER)).default(0),
   pageSize: optional(integer(1, 1_000)).default(10),
 });
@@ -34,7 +39,7 @@ const DeleteMatching = z.object({
   channel: optional(text(32)),
 });
 
-/** 1.7.1, 1.7.3-1.7.6. */
+/** 1.7.1-1.7.6. */
 export function subscriptionRoutes({ call }: Endpoints, subscriptions: SubscriptionService) {
   return new Hono<FrontEnv>()
     .post(
@@ -50,10 +55,22 @@ export function subscriptionRoutes({ call }: Endpoints, subscriptions: Subscript
           ownerAppNo: isOwners ? application.no : caller.no,
           madeByNo: caller.no,
           notifyType: body.notifyType,
-          callbackUrl: readCallbackUrl(body.callbackUrl),
+          ...readAddress(body),
         });
         return { status: 201, json: toResource(subscription) };
       }),
+    )
+    .post(
+      MANAGEMENT_PATH,
+      call(
+        "1.7.2",
+        { needs: "own", body: SubscribeManagement },
+        async ({ application: { no: appNo, id: appId }, body }) => {
+          const { notifyType } = body;
+          await subscriptions.subscribe({ appNo, appId, notifyType, ...readAddress(body), ifExists: "move" });
+          return { status: 200, json: undefined };
+        },
+      ),
     )
     .get(
       `${PATH}/:subscriptionId`,
@@ -101,6 +118,13 @@ const visibleTo = ({ application, caller }: { application: Application; caller: 
 
 const MAX_CALLBACK_URL = 1_024;
 
+/** With MQTTS the service knows the address: none, null and the empty text say the same. */
+function readAddress({ callbackUrl, channel }: { callbackUrl?: unknown; channel?: "" | Channel | undefined }) {
+  if (channel !== "MQTTS") return { callbackUrl: readCallbackUrl(callbackUrl) };
+  const isLeftOut = callbackUrl === undefined || callbackUrl === null || callbackUrl === "";
+  return { channel, ...(isLeftOut ? {} : { callbackUrl: readCallbackUrl(callbackUrl) }) };
+}
+
 /** Its form is judged by the service; here only that there is one. */
 function readCallbackUrl(value: unknown): string {
   if (typeof value !== "string" || value === "") {
@@ -112,4 +136,9 @@ function readCallbackUrl(value: unknown): string {
   return value;
 }
 
-const toResource = ({ id, notifyType, callbackUrl }: Subscription) => ({ subscriptionId: id, notifyType, callbackUrl });
+const toResource = ({ id, notifyType, callbackUrl, channel }: Subscription) => ({
+  subscriptionId: id,
+  notifyType,
+  callbackUrl,
+  ...(channel === "HTTP" ? {} : { channel }),
+});

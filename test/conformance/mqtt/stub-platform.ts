@@ -3,6 +3,7 @@ import type { Database } from "bun:sqlite";
 import { REGISTRY_MIGRATIONS, TELEMETRY_MIGRATIONS } from "../../../migrations";
 import {
   MQTT_DEFAULTS,
+  type MqttApplications,
   type MqttCommands,
   type MqttDevices,
   type MqttSettings,
@@ -185,6 +186,8 @@ export type StubOptions = {
   /** Without: no product has one. */
   codecs?: Partial<Codecs>;
   tls?: { key: string; cert: string };
+  /** Without: applications cannot log in. */
+  applications?: MqttApplications;
 };
 
 export async function startStubPlatform(options: StubOptions = {}) {
@@ -237,6 +240,7 @@ export async function startStubPlatform(options: StubOptions = {}) {
     ingest,
     commands,
     codecs: { ...NO_CODECS, ...options.codecs },
+    applications: options.applications,
     trace: { record: (entry) => void traces.push(entry) },
     registry,
     telemetry,

@@ -23,6 +23,7 @@ import type { Notification, NotifyType, RenderNotification } from "../notificati
 import { openPush } from "../push";
 import { DEFAULT_PUSH_SETTINGS, type PushSettings } from "../push-settings";
 import { toStep } from "../settlement";
+import type { DeliveryOutcome, Reach, SubscriberLink, SubscriberMessage } from "../subscriber-link";
 
 export const APP_NO = 1;
 export const APP_ID = "app-1" as AppId;
@@ -110,6 +111,8 @@ type Options = {
   client: CallbackClient;
   clock: Clock;
   settings?: Partial<PushSettings>;
+  /** Applications by MQTT. */
+  subscribers?: { readonly link: SubscriberLink; readonly keepMs: number };
   /** The real thread; default: the same writes on this thread, so that a manual clock sees them done. */
   threaded?: boolean;
   applications?: Map<number, Application>;
@@ -151,6 +154,7 @@ export async function openFixture({ store, client, clock, settings, threaded = f
     metrics,
     settings: { ...DEFAULT_PUSH_SETTINGS, ...settings },
   });
+  if (options.subscribers) push.joinSubscribers(options.subscribers.link, options.subscribers);
   const worker = push.start();
 
   async function commitRows(rows: readonly EnclosedRow[]): Promise<void> {
@@ -173,6 +177,8 @@ export async function openFixture({ store, client, clock, settings, threaded = f
     grants,
     subscribe: (notifyType: NotifyType, callbackUrl = URL_A, appNo = APP_NO) =>
       push.subscriptions.subscribe({ appNo, appId: APP_ID, notifyType, callbackUrl }),
+    subscribeByMqtt: (notifyType: NotifyType) =>
+      push.subscriptions.subscribe({ appNo: APP_NO, appId: APP_ID, notifyType, channel: "MQTTS" }),
     /** What the ingest does with an accepted report: rows in one transaction, told when it is on disk. */
     async report(deviceNo: number, ...values: number[]): Promise<void> {
       const rows = values.flatMap((value) =>
@@ -233,6 +239,52 @@ export function scriptedClient(answer: CallbackClient["post"] = async () => ({ r
     },
   };
   return { client, got, state, values: () => got.map(({ body }) => reportedValue(body)) };
+}
+
+/** Connections of one application in memory, with one window, ended when the test says so. Others are away. */
+export function scriptedSubscribers(window = 4, ofAppNo = APP_NO) {
+  const got: SubscriberMessage[] = [];
+  const inFlight: { message: SubscriberMessage; ended: (outcome: DeliveryOutcome) => void }[] = [];
+  const changes: ((appNo: number) => void)[] = [];
+  const rooms: ((appNo: number) => void)[] = [];
+  const state = { reach: "away" as Reach, topics: undefined as readonly string[] | undefined };
+  const reachOf = (topic: string): Reach => (state.topics?.includes(topic) === false ? "not_subscribed" : state.reach);
+  const link: SubscriberLink = {
+    reach: (appNo, topic) => (appNo === ofAppNo ? reachOf(topic) : "away"),
+    send(appNo, message, ended) {
+      if (appNo !== ofAppNo || reachOf(message.topic) !== "connected" || inFlight.length >= window) return false;
+      got.push(message);
+      inFlight.push({ message, ended });
+      return true;
+    },
+    onChange: (listener) => void changes.push(listener),
+    onRoom: (listener) => void rooms.push(listener),
+  };
+  const changed = () => {
+    for (const listener of changes) listener(ofAppNo);
+  };
+  return {
+    link,
+    got,
+    inFlight,
+    values: () => got.map(({ body }) => reportedValue(body)),
+    /** To all topics, or to these. */
+    come(topics?: readonly string[]) {
+      state.reach = "connected";
+      state.topics = topics;
+      changed();
+    },
+    /** Without acknowledging what is under way. */
+    leave() {
+      state.reach = "away";
+      for (const { ended } of inFlight.splice(0)) ended("lost");
+      changed();
+    },
+    acknowledge(count = 1) {
+      for (const { ended } of inFlight.splice(0, count)) ended("acknowledged");
+      for (const listener of rooms) listener(ofAppNo);
+    },
+  };
 }
 
 /** The value of a rendered single report. */

@@ -123,6 +123,7 @@ export const target: PushTargetView = {
   targetNo: 5,
   appNo: 7,
   callbackUrl: "http://receiver:9000/x",
+  channel: "HTTP",
   state: "invalid",
   failedRetries: 10,
   invalidSinceMs: AT,

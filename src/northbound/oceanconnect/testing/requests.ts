@@ -72,6 +72,11 @@ export const REQUESTS: Record<Exclude<Section, "1.4.1" | "1.4.2" | "none">, Samp
     path: "/iocm/app/sub/v1.2.0/subscriptions",
     body: { notifyType: "deviceDataChanged", callbackUrl: "http://h:9/x" },
   },
+  "1.7.2": {
+    method: "POST",
+    path: "/iodm/app/sub/v1.1.0/subscribe",
+    body: { notifyType: "swUpgradeResultNotify", callbackUrl: "http://h:9/x" },
+  },
   "1.7.3": { method: "GET", path: "/iocm/app/sub/v1.2.0/subscriptions/s1" },
   "1.7.4": { method: "GET", path: "/iocm/app/sub/v1.2.0/subscriptions" },
   "1.7.5": { method: "DELETE", path: "/iocm/app/sub/v1.2.0/subscriptions/s1" },
