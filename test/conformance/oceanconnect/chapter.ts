@@ -1,0 +1,84 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { type Islet, startIslet, temporaryFolder } from "../../support/islet";
+import { ENDPOINTS, lineKey } from "./document";
+
+/** What came back, as it was on the wire. */
+export type Seen = { readonly status: number; readonly text: string; readonly headers?: Headers };
+
+/** One line of an error table: how it comes about, or why it cannot here (a reason for people, in a full sentence). */
+export type Row<W> =
+  | { readonly line: `${number} ${string}`; readonly provoke: (world: W) => Promise<Seen> }
+  | { readonly line: `${number} ${string}`; readonly cannot: string };
+
+export type Endpoint<W> = {
+  readonly section: string;
+  /** The good case: asserts status, every field of the response and its type, and nothing else in it. */
+  readonly works: (world: W) => Promise<void>;
+  readonly rows: readonly Row<W>[];
+};
+
+export type Chapter<W> = {
+  /** "1.5": every endpoint below it must be in the table. */
+  readonly chapters: readonly string[];
+  readonly settings?: Record<string, string>;
+  /** Makes what the rows need, once; rows make the rest for themselves and do not lean on each other. */
+  readonly furnish: (islet: Islet) => Promise<W>;
+  readonly close?: (world: W) => Promise<void>;
+  readonly endpoints: readonly Endpoint<W>[];
+};
+
+/**
+ * The table of one or more chapters against a started process. `line` is `status code`, and the text where an endpoint
+ * has two lines that differ in nothing else. Every line of the document must be there once, and no other.
+ */
+export function testChapter<W>({ chapters, settings, furnish, close, endpoints }: Chapter<W>): void {
+  const title = chapters.join(", ");
+  const documented = ENDPOINTS.filter(({ section }) => chapters.some((chapter) => section.startsWith(`${chapter}.`)));
+
+  test(`${title}: every endpoint and every error line of the document is in the table, once`, () => {
+    expect(endpoints.map(({ section }) => section)).toEqual(documented.map(({ section }) => section));
+    for (const { section, errors } of documented) {
+      const rows = endpoints.find((it) => it.section === section)?.rows ?? [];
+      const wanted = errors.map((line) => `${section}: ${lineKey(line)}`).sort();
+      expect(rows.map(({ line }) => `${section}: ${lineOf(section, line)}`).sort()).toEqual(wanted);
+    }
+  });
+
+  describe(title, () => {
+    const folder = temporaryFolder();
+    let islet: Islet | undefined;
+    let world: W | undefined;
+    beforeAll(async () => {
+      islet = await startIslet({ data: folder.path, ...(settings && { settings }) });
+      world = await furnish(islet);
+    });
+    afterAll(async () => {
+      if (world !== undefined) await close?.(world);
+      await islet?.stop();
+      folder[Symbol.dispose]();
+    });
+    const furnished = (): W => {
+      if (world === undefined) throw new Error("the process did not start");
+      return world;
+    };
+    for (const { section, works, rows } of endpoints) {
+      test(`${section} works`, () => works(furnished()));
+      for (const row of rows) {
+        if ("cannot" in row) continue;
+        test(`${section} answers ${row.line}`, async () => {
+          const { status, text } = await row.provoke(furnished());
+          const { error_code, error_desc } = JSON.parse(text) as Record<string, unknown>;
+          expect(`${status} ${error_code} ${error_desc}`).toBe(lineOf(section, row.line));
+        });
+      }
+    }
+  });
+}
+
+/** The whole line of the document that `line` begins; throws when it begins none or several. */
+function lineOf(section: string, line: string): string {
+  const lines = (ENDPOINTS.find((it) => it.section === section)?.errors ?? []).map(lineKey);
+  const found = lines.filter((it) => it === line || it.startsWith(`${line} `));
+  if (found.length !== 1 || !found[0]) throw new Error(`${section}: ${line} is ${found.length} lines of the document`);
+  return found[0];
+}
