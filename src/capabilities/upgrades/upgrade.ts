@@ -5,6 +5,8 @@ import type { Stage, UpgradeWay } from "./upgrade-link";
 
 export type UpgradeKind = PackageKind;
 export type OperationId = string & { readonly brand: "OperationId" };
+/** What every operationId looks like, known or not. */
+export const OPERATION_ID_FORM = /^[0-9a-f]{32}$/;
 export type SubOperationId = string & { readonly brand: "SubOperationId" };
 
 /** The vendor's words: tasks are `failed`, sub-tasks `fail` (ota.md 5). */

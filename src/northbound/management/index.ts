@@ -24,6 +24,7 @@ import { sessionRoutes } from "./session-routes";
 import { subscriptionRoutes } from "./subscription-routes";
 import { tagRoutes } from "./tag-routes";
 import { traceRoutes } from "./trace-routes";
+import { upgradeRoutes } from "./upgrade-routes";
 
 export type ManagementPorts = { readonly sessions: ManagementSessions } & Parameters<typeof applicationRoutes>[0] &
   Parameters<typeof grantRoutes>[0] &
@@ -39,7 +40,8 @@ export type ManagementPorts = { readonly sessions: ManagementSessions } & Parame
   Parameters<typeof subscriptionRoutes>[0] &
   Parameters<typeof batchRoutes>[0] &
   Parameters<typeof groupRoutes>[0] &
-  Parameters<typeof tagRoutes>[0];
+  Parameters<typeof tagRoutes>[0] &
+  Parameters<typeof upgradeRoutes>[0];
 
 const BASE = "/manage/v1";
 
@@ -63,6 +65,7 @@ export function managementApi(ports: ManagementPorts, limits: JsonLimits = JSON_
     batchRoutes(ports),
     groupRoutes(ports),
     tagRoutes(ports),
+    upgradeRoutes(ports),
     laterRoutes(ports),
   ];
 

@@ -149,7 +149,11 @@ const ambiguous = (field: string) =>
 /** The dialect's words for what was thrown. `error_detail` is ours, for people: what is wrong, and where. */
 export function errorBody(section: Section, error: unknown, about: About) {
   const key = keyOf(error, about);
-  const { status, code, desc } = errorRow(section, key);
+  const { status, code, desc } = errorRow(
+    section,
+    key,
+    error instanceof DomainError ? error.details.problem : undefined,
+  );
   const details = error instanceof DomainError ? Object.entries(error.details) : [];
   const known = details.filter(([, value]) => value !== undefined);
   const detail = known.length > 0 ? Object.fromEntries(known) : undefined;

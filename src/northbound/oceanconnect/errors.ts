@@ -1,3 +1,4 @@
+import type { PolicyProblem, TargetProblem } from "../../capabilities/upgrades/upgrade";
 import type { DomainErrorCode } from "../../platform/domain-error";
 
 /**
@@ -61,6 +62,11 @@ export type Section =
   | "1.11.6"
   | "1.11.7"
   | "1.11.8"
+  | "1.12.4"
+  | "1.12.5"
+  | "1.12.6"
+  | "1.12.7"
+  | "1.12.8"
   | "none";
 
 const row = (status: ErrorStatus, code: string, desc: string): ErrorRow => ({ status, code, desc });
@@ -80,6 +86,7 @@ const NOT_FOUND = row(404, "100225", "The resource is not found");
 const FAULT_50252 = row(500, "50252", "Internal server error.");
 const FAULT_100001 = row(500, "100001", "Internal server error.");
 const APP_KEY_500 = row(500, "100220", "Get AppKey from header failed.");
+const BAD_REQUEST = row(400, "120015", "Bad request error.");
 const NO_GROUP = row(200, "100603", "The device group is not existed.");
 const GROUP_PARAMETER = row(400, "100604", "The device group request parameter is invalid.");
 const SERVICE_TYPE = row(200, "100431", "The serviceType is not exist.");
@@ -186,6 +193,13 @@ const BASE: Record<ErrorKey, ErrorRow> = {
   DIAGNOSIS_UNSUPPORTED: INPUT_100022,
   DIAGNOSIS_TASK_NOT_FOUND: NOT_FOUND,
 
+  PAGE_OUT_OF_RANGE: row(400, "123029", "pageNo or pageSize beyond the limit."),
+  PACKAGE_NOT_FOUND: row(404, "123002", "Device or package file not found."),
+  UPGRADE_TASK_NOT_FOUND: row(404, "123009", "The requested task does not exist."),
+  UPGRADE_TARGET_INVALID: BAD_REQUEST, // this and the next by their problem: see UPGRADE_ROWS
+  UPGRADE_POLICY_INVALID: BAD_REQUEST,
+  UPGRADE_PACKAGES_INVALID: BAD_REQUEST,
+
   LORA_SERVER_NOT_FOUND: row(404, "1200017", "The LoRa Server is not existed."),
   LORA_SERVER_OFFLINE: row(403, "1200006", "The operation is not allowed. The LoRa Server is not online."),
   LORA_SERVER_FAILED: row(400, "1200014", "The LoRa Server processing failed:%"),
@@ -291,6 +305,28 @@ const LORA: Overrides = {
   INTERNAL: FAULT_100001,
 };
 
+// 1.12 has no row for an application that does not exist, as 1.7.
+const UPGRADES: Overrides = { ...badInput(BAD_REQUEST), CALLER_APP_NOT_FOUND: BASE.TOKEN_INVALID };
+/** A device that does not exist has the row of the package. */
+const NEW_UPGRADE: Overrides = { ...UPGRADES, ...noDevice(BASE.PACKAGE_NOT_FOUND) };
+const badUpgrade = (code: string, desc: string) => row(400, code, desc);
+/** 1.12.4, 1.12.5: what is wrong with the targets and the policy, by `problem`. */
+const UPGRADE_ROWS: Readonly<Record<TargetProblem | PolicyProblem, ErrorRow>> = {
+  productMismatch: badUpgrade("123016", "The parameter is error, targetversion not match with device."),
+  manufacturerMissing: badUpgrade("123019", "manufacturerName is null."),
+  deviceTypeMissing: badUpgrade("123020", "deviceType is null"),
+  modelMissing: badUpgrade("123021", "model is null."),
+  targetsMissing: badUpgrade("123022", "deviceGroups and devices cannot be null together"),
+  targetsAmbiguous: badUpgrade("123023", "deviceGroups and devices cannot be exist together"),
+  tooManyTargets: badUpgrade("123024", "The number of deviceGroups or devices reached upper limit"),
+  executeTypeInvalid: badUpgrade("123025", "executeType is error or can not to be null."),
+  windowInvalid: badUpgrade("123026", "startTime or endTime is null or error."),
+  retryTimesInvalid: badUpgrade("123028", "retryTimes is null or beyond the limit."),
+  startAfterEnd: badUpgrade("123032", "startTime can not be later than the endTime."),
+  startInThePast: badUpgrade("123033", "startTime can not be earlier than the now."),
+  windowTooShort: badUpgrade("123034", "endtime must be greater than 5 minutes."),
+};
+
 /** Where an endpoint's own error table differs from the base. Rows listed with two statuses: see docs/compatibility.md. */
 const BY_SECTION: Record<Section, Overrides> = {
   "1.4.1": { ...badInput(PARAMETER_EMPTY), INPUT_INVALID: WRONG_SECRET },
@@ -362,6 +398,11 @@ const BY_SECTION: Record<Section, Overrides> = {
   "1.11.6": GROUP_MEMBERS,
   "1.11.7": GROUP_MEMBERS,
   "1.11.8": GROUP_MEMBERS,
+  "1.12.4": NEW_UPGRADE,
+  "1.12.5": NEW_UPGRADE,
+  "1.12.6": UPGRADES,
+  "1.12.7": UPGRADES,
+  "1.12.8": UPGRADES,
   none: {},
 };
 
@@ -381,11 +422,18 @@ const NO_EDIT_ROWS: Readonly<Record<string, ErrorRow>> = {
   "1.5.15": NO_EDIT_JOINED,
 };
 
-export function errorRow(section: Section, key: ErrorKey): ErrorRow {
+/** `problem`: of the details of the error, where one code has a row for each of its problems. */
+export function errorRow(section: Section, key: ErrorKey, problem?: unknown): ErrorRow {
+  if (isUpgradeProblem(key, problem)) return UPGRADE_ROWS[problem];
   // Everywhere else it is a right that was not given.
   if (key === "APP_EDIT_NOT_AUTHORIZED") return NO_EDIT_ROWS[section] ?? errorRow(section, "APP_NOT_AUTHORIZED");
   return BY_SECTION[section][key] ?? BASE[key];
 }
+
+const isUpgradeProblem = (key: ErrorKey, problem: unknown): problem is TargetProblem | PolicyProblem =>
+  (key === "UPGRADE_TARGET_INVALID" || key === "UPGRADE_POLICY_INVALID") &&
+  typeof problem === "string" &&
+  Object.hasOwn(UPGRADE_ROWS, problem);
 
 /** `error_desc`: a row whose text ends in the document's cut format sign gets the reason in its place (1200014). */
 export const describeError = (desc: string, reason: unknown): string =>

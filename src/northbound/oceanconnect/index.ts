@@ -11,6 +11,7 @@ import type { DesiredShadow } from "../../capabilities/shadow/desired";
 import type { ReportedShadow } from "../../capabilities/shadow/reported-shadow";
 import type { SubscriptionService } from "../../capabilities/subscriptions/subscription";
 import type { History } from "../../capabilities/telemetry/history";
+import type { UpgradeService } from "../../capabilities/upgrades/upgrade";
 import { DomainError } from "../../platform/domain-error";
 import type { Mount } from "../http/http-front";
 import { BODY_LIMITS, type BodyLimits } from "../http/json-body";
@@ -28,6 +29,7 @@ import { loraRoutes } from "./lora-routes";
 import { registrationRoutes } from "./registration-routes";
 import { shadowRoutes } from "./shadow-routes";
 import { subscriptionRoutes } from "./subscription-routes";
+import { upgradeRoutes } from "./upgrade-routes";
 
 export { notificationRenderer } from "./notifications";
 
@@ -61,6 +63,7 @@ export type OceanConnectPorts = {
   readonly shadow: ReportedShadow;
   readonly desired: DesiredShadow;
   readonly lora: LoraService;
+  readonly upgrades: Pick<UpgradeService, "create" | "get" | "list" | "subTasks">;
   readonly settings?: OceanConnectSettings;
 };
 
@@ -81,7 +84,8 @@ export function oceanConnect({ settings = OCEANCONNECT_DEFAULTS, ...ports }: Oce
     .route("/", commandRoutes(calls, commands))
     .route("/", commandCancelRoutes(calls, commands))
     .route("/", batchRoutes(calls, ports.batch))
-    .route("/", groupRoutes(calls, groups));
+    .route("/", groupRoutes(calls, groups))
+    .route("/", upgradeRoutes(calls, ports.upgrades));
   return refuseTheRest(app, calls);
 }
 

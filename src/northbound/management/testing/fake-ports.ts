@@ -11,6 +11,8 @@ import type { Group, GroupId } from "../../../capabilities/groups/group";
 import type { Product, ProductId } from "../../../capabilities/products/product";
 import type { PushTargetView } from "../../../capabilities/subscriptions/push-log";
 import type { Subscription, SubscriptionId } from "../../../capabilities/subscriptions/subscription";
+import { sampleSubTask, sampleTask } from "../../../capabilities/upgrades/testing/samples";
+import type { UpgradeService } from "../../../capabilities/upgrades/upgrade";
 import { DomainError } from "../../../platform/domain-error";
 import { type ManagementPorts, managementApi } from "..";
 
@@ -497,6 +499,51 @@ function fakePorts(record: (...call: Call) => void): ManagementPorts {
       async cancel(_deviceNo, id) {
         record("cancel", known(id, diagnosisTask, "DIAGNOSIS_TASK_NOT_FOUND").id);
         return { ...diagnosisTask, state: "Fail", reason: "cancelled" };
+      },
+    },
+    upgrades: {
+      async create(appNo, input) {
+        record("create", appNo, input);
+        if (input.packages[0] !== "f1") throw new DomainError("PACKAGE_NOT_FOUND", { fileId: input.packages[0] });
+        return sampleTask;
+      },
+      dryRun(appNo, input, limit) {
+        record("dryRun", appNo, input, limit);
+        return {
+          items: [
+            {
+              deviceId: device.id,
+              version: "V2",
+              packageId: undefined,
+              targetVersion: "V2",
+              obstacle: "it has this version",
+              warnings: ["offline"],
+            },
+          ],
+          total: 41,
+        };
+      },
+      get: (id) => known(id, sampleTask, "UPGRADE_TASK_NOT_FOUND"),
+      list(...args) {
+        record("list", ...args);
+        return page(sampleTask);
+      },
+      subTasks(task, ...args) {
+        record("subTasks", task.id, ...args);
+        return page(sampleSubTask);
+      },
+      ...(Object.fromEntries(
+        ["stop", "retry", "pause", "resume"].map((action) => [
+          action,
+          async (id: string) => {
+            record(action, id);
+            return known(id, sampleTask, "UPGRADE_TASK_NOT_FOUND");
+          },
+        ]),
+      ) as Pick<UpgradeService, "stop" | "retry" | "pause" | "resume">),
+      async delete(id) {
+        known(id, sampleTask, "UPGRADE_TASK_NOT_FOUND");
+        throw new DomainError("CONFLICT", { reason: "it is unfinished" });
       },
     },
     batch: {

@@ -17,6 +17,8 @@ import type {
   SubscriptionService,
 } from "../../../capabilities/subscriptions/subscription";
 import type { History } from "../../../capabilities/telemetry/history";
+import { sampleSubTask, sampleTask } from "../../../capabilities/upgrades/testing/samples";
+import type { UpgradeService } from "../../../capabilities/upgrades/upgrade";
 import { DomainError, type DomainErrorCode } from "../../../platform/domain-error";
 import type { RequestEnv } from "../../http/request-env";
 import { OCEANCONNECT_DEFAULTS, type OceanConnectSettings, oceanConnect } from "..";
@@ -251,6 +253,15 @@ function ports() {
       node: mock<LoraService["node"]>(() => loraNode),
       delete: mock<LoraService["delete"]>(async () => {}),
     },
+    upgrades: {
+      create: mock<UpgradeService["create"]>(async () => sampleTask),
+      get: mock<UpgradeService["get"]>((id, appNo) => {
+        if (id === sampleTask.id && appNo === application.no) return sampleTask;
+        throw new DomainError("UPGRADE_TASK_NOT_FOUND", { operationId: id });
+      }),
+      list: mock<UpgradeService["list"]>(() => ({ items: [sampleTask], total: 41 })),
+      subTasks: mock<UpgradeService["subTasks"]>(() => ({ items: [sampleSubTask], total: 2 })),
+    },
     shadow: {
       of: mock<ReportedShadow["of"]>(() => [reported]),
       ofMany: mock<ReportedShadow["ofMany"]>(() => new Map([[device.no, [reported]]])),
@@ -269,7 +280,7 @@ export function harness(settings: Partial<OceanConnectSettings> = {}) {
     caller: undefined,
     reportFault: (error) => faults.push(error),
   };
-  const { devices, groups, subscriptions, commands, desired, lora, batch } = fakes;
+  const { devices, groups, subscriptions, commands, desired, lora, batch, upgrades } = fakes;
   const app = oceanConnect({
     ...fakes,
     devices: devices as unknown as DeviceService, // what the dialect calls is there; the rest would throw
@@ -322,6 +333,7 @@ export function harness(settings: Partial<OceanConnectSettings> = {}) {
         commands.cancel,
         commands.createCancelTask,
         batch.createCommands,
+        upgrades.create,
         lora.registerGateway,
         lora.registerNode,
         lora.delete,

@@ -1,3 +1,4 @@
+import { OPERATION_ID } from "../../../capabilities/upgrades/testing/samples";
 import type { Section } from "../errors";
 
 export type Sample = { readonly method: string; readonly path: string; readonly body?: Record<string, unknown> };
@@ -140,6 +141,23 @@ export const REQUESTS: Record<Exclude<Section, "1.4.1" | "1.4.2" | "none">, Samp
     path: "/iocm/app/dm/v1.1.0/devices/deleteDevGroupTagFromDevices",
     body: { devGroupId: "g1", deviceIds: ["p1_node-1"] },
   },
+  "1.12.4": {
+    method: "POST",
+    path: "/iodm/northbound/v1.5.0/operations/softwareUpgrade",
+    body: {
+      fileId: "f1",
+      targets: { devices: ["d1"] },
+      policy: { executeType: "now", retryType: true, retryTimes: "2" },
+    },
+  },
+  "1.12.5": {
+    method: "POST",
+    path: "/iodm/northbound/v1.5.0/operations/firmwareUpgrade",
+    body: { fileId: "f1", targets: { devices: ["d1"] } },
+  },
+  "1.12.6": { method: "GET", path: `/iodm/northbound/v1.5.0/operations/${OPERATION_ID}` },
+  "1.12.7": { method: "GET", path: `/iodm/northbound/v1.5.0/operations/${OPERATION_ID}/subOperations` },
+  "1.12.8": { method: "GET", path: "/iodm/northbound/v1.5.0/operations" },
 };
 export type CallSection = keyof typeof REQUESTS;
 export const CALL_SECTIONS = Object.keys(REQUESTS) as CallSection[];
