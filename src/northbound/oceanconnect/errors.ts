@@ -83,6 +83,7 @@ const APP_KEY_500 = row(500, "100220", "Get AppKey from header failed.");
 const NO_GROUP = row(200, "100603", "The device group is not existed.");
 const GROUP_PARAMETER = row(400, "100604", "The device group request parameter is invalid.");
 const SERVICE_TYPE = row(200, "100431", "The serviceType is not exist.");
+const UPGRADE_REQUEST = row(400, "120015", "Bad request message.");
 
 const at = (status: ErrorStatus, { code, desc }: ErrorRow): ErrorRow => row(status, code, desc);
 
@@ -185,6 +186,12 @@ const BASE: Record<ErrorKey, ErrorRow> = {
   RESOURCE_UNKNOWN: NOT_FOUND,
   DIAGNOSIS_UNSUPPORTED: INPUT_100022,
   DIAGNOSIS_TASK_NOT_FOUND: NOT_FOUND,
+
+  PACKAGE_NOT_FOUND: row(404, "123002", "Device or package file not found."),
+  UPGRADE_TASK_NOT_FOUND: row(404, "123009", "The requested task does not exist."),
+  UPGRADE_TARGET_INVALID: UPGRADE_REQUEST,
+  UPGRADE_POLICY_INVALID: UPGRADE_REQUEST,
+  UPGRADE_PACKAGES_INVALID: UPGRADE_REQUEST,
 
   LORA_SERVER_NOT_FOUND: row(404, "1200017", "The LoRa Server is not existed."),
   LORA_SERVER_OFFLINE: row(403, "1200006", "The operation is not allowed. The LoRa Server is not online."),
