@@ -27,8 +27,7 @@ export function readSystemEvents(payload: Uint8Array, maxEvents: number): ReadEv
     const { service_id: serviceId, event_type: eventType, paras } = isObject(service) ? service : {};
     if (!isName(serviceId)) return refused(`services[${at}].service_id is no name`);
     if (!isName(eventType)) return refused(`services[${at}].event_type is no name`);
-    if (paras !== undefined && paras !== null && !isObject(paras))
-      return refused(`services[${at}].paras is no object`);
+    if (paras !== undefined && paras !== null && !isObject(paras)) return refused(`services[${at}].paras is no object`);
     events.push({ serviceId, eventType, paras: isObject(paras) ? paras : {} });
   }
   return { kind: "events", events };

@@ -15,7 +15,13 @@ export type MqttUpgradeParts = {
 };
 
 /** Upgrades over MQTT and HTTP (ota.md 8.3): events both ways, the package by HTTP with a token. */
-export function mqttUpgrades({ desk, link, downloadUrl, tokenLifeMs, trace }: MqttUpgradeParts): UpgradeLink & EventSink {
+export function mqttUpgrades({
+  desk,
+  link,
+  downloadUrl,
+  tokenLifeMs,
+  trace,
+}: MqttUpgradeParts): UpgradeLink & EventSink {
   const refuse = (deviceNo: number, reason: string, detail: string) =>
     trace.record({ deviceNo, kind: "publish", outcome: "failed", reason, detail });
 

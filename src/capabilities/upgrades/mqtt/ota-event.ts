@@ -1,6 +1,6 @@
-import { mqttResultText } from "../failure-texts";
-import type { UpgradePackage } from "../../packages/package";
 import type { SystemEvent } from "../../devices/event-link";
+import type { UpgradePackage } from "../../packages/package";
+import { mqttResultText } from "../failure-texts";
 import type { UpgradeKind } from "../upgrade";
 import type { DeviceFact } from "../upgrade-link";
 
@@ -57,7 +57,8 @@ function readProgress({ result_code: given, progress, version, description }: Sy
   if (version !== undefined && version !== null && version !== "" && !isVersion(version))
     return refused("version is no version");
   const reason = mqttResultText(code);
-  if (reason !== undefined) return toFact({ type: "failed", code: String(code), reason: explained(reason, description) });
+  if (reason !== undefined)
+    return toFact({ type: "failed", code: String(code), reason: explained(reason, description) });
   if (progress !== undefined && progress !== null) {
     const share = toInteger(progress);
     if (share === undefined || share < 0 || share > 100) return refused("progress is no number from 0 to 100");
