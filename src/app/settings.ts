@@ -136,6 +136,7 @@ export const GROUPS = {
     maxDecoding: "messages of one connection in a codec's script at once; beyond it the socket is not read",
     maxCachedSubDevices: "sub-devices remembered per connection of a gateway",
     maxSubDevicesPerRequest: "sub-devices of one message that adds, deletes or gives a status",
+    maxEventsPerMessage: "events in one message of a device",
     maxApplicationInflight: "messages to one connection of an application that it has not acknowledged",
     maxConnectionsPerApplication: "connections of one application; they share its messages",
     maxApplicationSessions: "persistent sessions of one application, by client id",

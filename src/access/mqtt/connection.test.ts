@@ -21,6 +21,7 @@ function setUp(settings = {}) {
     pause: () => void events.push("pause"),
     resume: () => void events.push("resume"),
     setKeepAlive: () => true,
+    localAddress: "127.0.0.1",
     remoteAddress: "",
   };
   const host: ConnectionHost = {

@@ -19,6 +19,7 @@ export const PAUSE = {
   stopping: 16,
   decoding: 32,
   subDevices: 64,
+  events: 128,
 } as const;
 const RESUMABLE_OUTPUT = 16 * 1024;
 

@@ -10,7 +10,8 @@ export type InboundOutcome =
   | "duplicate"
   | "not_allowed"
   | "will"
-  | "sub_devices";
+  | "sub_devices"
+  | "event";
 
 const PROTOCOLS: readonly Protocol[] = ["mqtt", "mqtts"];
 
@@ -44,6 +45,7 @@ export function mqttCounters(metrics: Metrics, connections: () => Record<Protoco
       not_allowed: of("not_allowed"),
       will: of("will"),
       sub_devices: of("sub_devices"),
+      event: of("event"),
     } satisfies Record<InboundOutcome, CounterChild>;
   });
 

@@ -17,13 +17,14 @@ import { ACK_KIND, kindOf, packetIdOf } from "./ticket";
 /** Puts together what all connections share. `readable` takes the packets that wait in a connection's reader. */
 export function createHub(options: MqttListenerOptions, readable: (connection: Connection) => void): Hub {
   const { registry, telemetry, transactor, ingest, clock, log, settings, metrics } = options;
-  const { devices, subDevices, commands, codecs, applications, trace } = options;
+  const { devices, subDevices, events, commands, codecs, applications, trace } = options;
   let answers = 0;
   const hub: Hub = {
     clock,
     log,
     devices,
     subDevices,
+    events,
     ingest,
     commands,
     codecs,

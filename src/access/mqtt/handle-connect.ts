@@ -6,6 +6,7 @@ import { authenticate, type Login } from "./authenticate";
 import { beginOpen, refuse } from "./begin-connection";
 import { type Connection, PAUSE } from "./connection";
 import { takeOver, tellConnectionLost } from "./end-connection";
+import { tellListening } from "./events";
 import type { Hub } from "./hub";
 import { resendOutbound } from "./outbound";
 import { ownDevice } from "./own-device";
@@ -114,4 +115,5 @@ function accept(hub: Hub, connection: Connection, opened: OpenedSession, packet:
   // [MQTT-3.2.0-1] before anything else
   connection.send(encodePacket({ type: "connack", sessionPresent: opened.present, returnCode: CONNACK.accepted }));
   resendOutbound(hub, connection);
+  tellListening(hub, connection);
 }

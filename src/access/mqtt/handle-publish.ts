@@ -2,6 +2,7 @@ import type { LiveDevice } from "../../capabilities/devices/device";
 import { decodePublish, encodeString, isTopicName, type PublishView, type Will } from "../../wire/mqtt";
 import { type Connection, PAUSE } from "./connection";
 import { parseDeviceMessage } from "./device-message";
+import { takeEvents } from "./events";
 import { takeBinary, takeBinaryWill } from "./handle-binary";
 import type { EndReason, Hub } from "./hub";
 import { isDuplicate, passOn, refuse, remember, takeAnswer, ticketFor, traceReport } from "./inbound";
@@ -47,6 +48,7 @@ function takeOther(hub: Hub, connection: Connection, view: PublishView): boolean
   }
   if (target.kind === "custom") takeCustom(hub, connection, view);
   else if (target.kind === "subDevices") takeSubDevices(hub, connection, view);
+  else if (target.kind === "event") takeEvents(hub, connection, owner, view);
   else if (target.codecMode === "json") takeDeviceMessage(hub, connection, owner, view);
   else takeBinary(hub, connection, owner, view, topic);
   return true;
@@ -54,7 +56,8 @@ function takeOther(hub: Hub, connection: Connection, view: PublishView): boolean
 
 function mayPublish({ device }: Connection, owner: LiveDevice, target: PublishTopic): boolean {
   if (target.kind === "data") return true;
-  if (target.kind === "subDevices") return owner === device; // what is behind a gateway has nothing behind it
+  // What is behind a gateway has nothing behind it, and no events of its own.
+  if (target.kind === "subDevices" || target.kind === "event") return owner === device;
   const topics = owner.product?.product.topics ?? [];
   return topics.some(({ name, permission }) => name === target.name && permission !== "subscribe");
 }

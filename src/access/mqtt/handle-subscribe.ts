@@ -8,6 +8,7 @@ import {
 } from "../../wire/mqtt";
 import type { Connection } from "./connection";
 import { endConnection } from "./end-connection";
+import { tellListening } from "./events";
 import type { Hub } from "./hub";
 import { ownDevice } from "./own-device";
 import type { Session } from "./session";
@@ -41,6 +42,7 @@ export function handleSubscribe(hub: Hub, connection: Connection, packet: Subscr
   const answer = () => {
     if (connection.state === "open")
       connection.send(encodePacket({ type: "suback", packetId: packet.packetId, returnCodes }));
+    if (granted.length > 0) tellListening(hub, connection);
   };
   const stored = granted.length > 0 ? hub.sessions.subscribe(session, granted) : undefined;
   if (!stored) {

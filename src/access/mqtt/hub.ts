@@ -1,4 +1,5 @@
 import type { Codecs } from "../../capabilities/codecs/codec";
+import type { EventSink } from "../../capabilities/devices/event-link";
 import type { SubDevices } from "../../capabilities/devices/sub-devices";
 import type { TraceSink } from "../../capabilities/devices/trace-sink";
 import type { Ingest } from "../../capabilities/telemetry/report";
@@ -35,6 +36,7 @@ export type Hub = ConnectionHost & {
   readonly log: Log;
   readonly devices: MqttDevices;
   readonly subDevices: SubDevices;
+  readonly events: EventSink;
   readonly ingest: Ingest;
   readonly commands: MqttCommands;
   readonly codecs: Codecs;

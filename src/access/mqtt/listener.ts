@@ -2,6 +2,7 @@ import type { Database } from "bun:sqlite";
 import type { Codecs } from "../../capabilities/codecs/codec";
 import type { DeviceEvents } from "../../capabilities/devices/device";
 import type { DeviceLink } from "../../capabilities/devices/device-link";
+import type { EventLink, EventSink } from "../../capabilities/devices/event-link";
 import type { SubDevices } from "../../capabilities/devices/sub-devices";
 import type { TraceSink } from "../../capabilities/devices/trace-sink";
 import type { SubscriberLink } from "../../capabilities/subscriptions/subscriber-link";
@@ -18,6 +19,7 @@ import { Connection, PAUSE, type Protocol } from "./connection";
 import { createHub } from "./create-hub";
 import { mqttDeviceLink } from "./device-link";
 import { endConnection } from "./end-connection";
+import { mqttEventLink } from "./events";
 import { handlePackets } from "./handle-packets";
 import type { Hub } from "./hub";
 import type { MqttApplications, MqttCommands, MqttDevices } from "./ports";
@@ -31,6 +33,7 @@ export type MqttListenerOptions = {
   readonly mqtts?: (MqttAddress & TlsFiles) | undefined;
   readonly devices: MqttDevices;
   readonly subDevices: SubDevices;
+  readonly events: EventSink;
   readonly deviceEvents: Listenable<DeviceEvents>;
   readonly ingest: Ingest;
   readonly commands: MqttCommands;
@@ -52,6 +55,8 @@ export type MqttAddresses = { readonly mqtt: MqttAddress | undefined; readonly m
 export type MqttListener = {
   /** Can be asked before the sockets are open: `commands.recover` wants to know what kept sessions hold. */
   readonly deviceLink: DeviceLink;
+  /** How events reach devices that are connected. */
+  readonly eventLink: EventLink;
   /** How notifications reach applications that are connected. */
   readonly subscriberLink: SubscriberLink;
   /** Opens the sockets and tells their addresses; throws when one is taken. */
@@ -140,6 +145,7 @@ export function createMqttListener(options: MqttListenerOptions): MqttListener {
 
   return {
     deviceLink: mqttDeviceLink(hub),
+    eventLink: mqttEventLink(hub),
     subscriberLink: hub.subscribers.link,
     async listen() {
       await Promise.all([hub.sessions.start(), hub.applicationSessions.start()]);

@@ -30,6 +30,8 @@ export type MqttSettings = {
   readonly maxCachedSubDevices: number;
   /** Sub-devices that a gateway adds, deletes or gives a status with one message. */
   readonly maxSubDevicesPerRequest: number;
+  /** Events in one message of `$oc/…/sys/events/up`. */
+  readonly maxEventsPerMessage: number;
   /** Messages to one connection of an application that it has not acknowledged. */
   readonly maxApplicationInflight: number;
   readonly maxConnectionsPerApplication: number;
@@ -65,6 +67,7 @@ export const MQTT_DEFAULTS: MqttSettings = {
   maxDecoding: 64,
   maxCachedSubDevices: 1_024,
   maxSubDevicesPerRequest: 50,
+  maxEventsPerMessage: 16,
   maxApplicationInflight: 256,
   maxConnectionsPerApplication: 16,
   maxApplicationSessions: 64,

@@ -7,6 +7,7 @@ test.each([
   ["/huawei/v1/devices/a/b/data/json", { kind: "data", id: "a/b", codecMode: "json" }],
   ["/huawei/v1/devices/x/data/json/data/json", { kind: "data", id: "x/data/json", codecMode: "json" }],
   ["/islet/v1/devices/p_n/sub-devices/request", { kind: "subDevices", id: "p_n" }],
+  ["$oc/devices/p_n/sys/events/up", { kind: "event", id: "p_n" }],
   ["$oc/devices/p_n/user/up", { kind: "custom", id: "p_n", name: "up" }],
   ["$oc/devices/p_n/user/a/b", { kind: "custom", id: "p_n", name: "a/b" }],
 ] as const)("a device may publish to %s", (topic, target) => expect(parsePublishTopic(topic)).toEqual(target));
@@ -24,6 +25,8 @@ test.each([
   "$oc/devices//user/up",
   "$oc/devices/user/up",
   "$oc/devices/p_n/sys/up",
+  "$oc/devices/p_n/sys/events/down",
+  "$oc/devices//sys/events/up",
   "",
 ])("%p is no topic of a device", (topic) => expect(parsePublishTopic(topic)).toBeUndefined());
 
@@ -34,6 +37,8 @@ test.each([
   ["/huawei/v1/devices/p_n/+/json", { kind: "device", id: "p_n" }],
   ["/islet/v1/devices/p_n/sub-devices/response", { kind: "device", id: "p_n" }],
   ["/islet/v1/devices/p_n/#", { kind: "device", id: "p_n" }],
+  ["$oc/devices/p_n/sys/events/down", { kind: "device", id: "p_n" }],
+  ["$oc/devices/p_n/sys/#", { kind: "device", id: "p_n" }],
   ["$oc/devices/p_n/user/#", { kind: "custom", id: "p_n", name: "#" }],
 ] as const)("%s reaches one device", (filter, scope) => expect(parseFilter(filter)).toEqual(scope));
 
@@ -49,6 +54,9 @@ test.each([
   "/huawei/v1/devices/a/+/command/json",
   "$oc/devices/+/user/up",
   "$oc/#",
+  "$oc/devices/+/sys/events/down",
+  "$oc/devices/p_n/#",
+  "$oc/devices//sys/#",
   "/huawei/v1/devices/p_n",
 ])("%s reaches more than one device, or nothing of one", (filter) => expect(parseFilter(filter)).toBeUndefined());
 

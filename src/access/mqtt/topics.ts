@@ -5,11 +5,15 @@ const DEVICES = "/huawei/v1/devices/";
 const OWN_DEVICES = "/islet/v1/devices/";
 const SUB_DEVICE_REQUEST = "/sub-devices/request";
 const CUSTOM = "$oc/devices/";
+const EVENTS_UP = "/sys/events/up";
+const EVENTS_DOWN = "/sys/events/down";
 const CUSTOM_MIDDLE = "/user/";
 
 export const dataTopic = (id: string) => `${DEVICES}${id}/data/json`;
 export type CodecMode = "json" | "binary";
 export const commandTopic = (id: string, mode: CodecMode) => `${DEVICES}${id}/command/${mode}`;
+
+export const eventTopic = (id: string) => `${CUSTOM}${id}${EVENTS_DOWN}`;
 
 /** Ours, since the document has none: what a gateway wants of the devices behind it, and what became of it. */
 export const subDeviceAnswerTopic = (id: string) => `${OWN_DEVICES}${id}/sub-devices/response`;
@@ -17,7 +21,8 @@ export const subDeviceAnswerTopic = (id: string) => `${OWN_DEVICES}${id}/sub-dev
 export type PublishTopic =
   | { readonly kind: "data"; readonly id: string; readonly codecMode: CodecMode }
   | { readonly kind: "custom"; readonly id: string; readonly name: string }
-  | { readonly kind: "subDevices"; readonly id: string };
+  | { readonly kind: "subDevices"; readonly id: string }
+  | { readonly kind: "event"; readonly id: string };
 
 /** What a device may publish to at all; undefined for every other topic. */
 export function parsePublishTopic(topic: string): PublishTopic | undefined {
@@ -32,6 +37,10 @@ export function parsePublishTopic(topic: string): PublishTopic | undefined {
   if (topic.startsWith(OWN_DEVICES) && topic.endsWith(SUB_DEVICE_REQUEST)) {
     const id = topic.slice(OWN_DEVICES.length, -SUB_DEVICE_REQUEST.length);
     return id.length > 0 ? { kind: "subDevices", id } : undefined;
+  }
+  if (topic.startsWith(CUSTOM) && topic.endsWith(EVENTS_UP)) {
+    const id = topic.slice(CUSTOM.length, -EVENTS_UP.length);
+    return id.length > 0 ? { kind: "event", id } : undefined;
   }
   return parseCustom(topic);
 }
@@ -54,6 +63,7 @@ export type FilterScope =
 export function parseFilter(filter: string): FilterScope | undefined {
   const custom = parseCustom(filter);
   if (custom) return hasWildcard(custom.id) ? undefined : custom;
+  if (filter.startsWith(CUSTOM)) return parseSystem(filter);
   const prefix = [DEVICES, OWN_DEVICES].find((it) => filter.startsWith(it));
   if (prefix === undefined) return undefined;
   const rest = filter.slice(prefix.length);
@@ -62,6 +72,13 @@ export function parseFilter(filter: string): FilterScope | undefined {
   if (end === undefined || end === 0) return undefined;
   const id = rest.slice(0, end);
   return hasWildcard(id) ? undefined : { kind: "device", id };
+}
+
+/** `$oc/devices/{id}/sys/…`; without wildcards before it, since custom topics have rules of their own. */
+function parseSystem(filter: string): FilterScope | undefined {
+  const end = filter.indexOf("/sys/", CUSTOM.length);
+  const id = filter.slice(CUSTOM.length, end);
+  return end <= CUSTOM.length || hasWildcard(id) ? undefined : { kind: "device", id };
 }
 
 function firstFound(text: string, parts: readonly string[]): number | undefined {

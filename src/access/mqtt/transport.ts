@@ -12,6 +12,7 @@ export interface ClientSocket {
   resume(): void;
   setKeepAlive(enable: boolean, initialDelayMs: number): boolean;
   readonly remoteAddress: string;
+  readonly localAddress: string;
 }
 
 export type SocketEvents<C> = {

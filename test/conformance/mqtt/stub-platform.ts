@@ -12,6 +12,7 @@ import {
 import type { AppId } from "../../../src/capabilities/applications/application";
 import type { Codecs, Encoded } from "../../../src/capabilities/codecs/codec";
 import type { Device, DeviceEvents, DeviceId, LiveDevice } from "../../../src/capabilities/devices/device";
+import type { SystemEvent } from "../../../src/capabilities/devices/event-link";
 import type { SubDeviceOutcome, SubDeviceTask } from "../../../src/capabilities/devices/sub-devices";
 import type { TraceEntry } from "../../../src/capabilities/devices/trace-sink";
 import type { CompiledProduct, CustomTopic } from "../../../src/capabilities/products/product";
@@ -225,6 +226,8 @@ export async function startStubPlatform(options: StubOptions = {}) {
     resolve(outcomes: SubDeviceOutcome[]): void;
     reject(error: unknown): void;
   }[] = [];
+  const events: { deviceNo: number; event: SystemEvent; resolve(): void; reject(error: unknown): void }[] = [];
+  const listening: number[] = [];
   const traces: TraceEntry[] = [];
   const deviceEvents = eventBus<DeviceEvents>();
   const metrics = createMetrics();
@@ -235,6 +238,11 @@ export async function startStubPlatform(options: StubOptions = {}) {
     subDevices: {
       run: (gatewayNo, tasks) =>
         new Promise((resolve, reject) => subDeviceRuns.push({ gatewayNo, tasks, resolve, reject })),
+    },
+    events: {
+      received: (deviceNo, event) =>
+        new Promise<void>((resolve, reject) => events.push({ deviceNo, event, resolve, reject })),
+      listening: (deviceNo) => void listening.push(deviceNo),
     },
     deviceEvents,
     ingest,
@@ -262,6 +270,10 @@ export async function startStubPlatform(options: StubOptions = {}) {
     answers,
     /** They end when the test says so. */
     subDeviceRuns,
+    /** They end when the test says so. */
+    events,
+    /** Devices that were said to hear events. */
+    listening,
     traces,
     deviceEvents,
     metrics,
