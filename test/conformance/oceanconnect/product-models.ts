@@ -1,13 +1,19 @@
 import { expect } from "bun:test";
 
-type Property = { readonly name: string; readonly dataType?: string; readonly method?: string; readonly max?: number };
+type Property = {
+  readonly name: string;
+  readonly dataType?: string;
+  readonly method?: string;
+  readonly maxLength?: number;
+  readonly enumList?: readonly string[];
+};
 type Service = {
   readonly id: string;
   readonly properties?: readonly Property[];
   readonly commands?: readonly string[];
 };
 
-/** A product as the management API takes it. Properties are whole numbers from 0 to 100 that can be read and written. */
+/** A product as the management API takes it. Properties are numbers from 0 to 100 that can be read and written, unless they say more. */
 export const product = (
   model: string,
   protocolType: "MQTT" | "CoAP" | "LWM2M" | "LoRaWAN",
@@ -26,9 +32,9 @@ export const product = (
     services: [
       {
         ...{ serviceType: id, description: `what ${id} does` },
-        properties: properties.map(({ name, dataType = "int", method = "RW", max = 100 }) => ({
-          ...{ propertyName: name, dataType, method },
-          ...(dataType === "int" ? { min: 0, max } : {}),
+        properties: properties.map(({ name, dataType = "int", method = "RW", ...more }) => ({
+          ...{ propertyName: name, dataType, method, ...more },
+          ...(dataType === "int" ? { min: 0, max: 100 } : {}),
         })),
         commands: commands.map((commandName) => ({ commandName, paras: [], responses: [] })),
       },
