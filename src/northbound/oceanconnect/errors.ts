@@ -83,7 +83,7 @@ const APP_KEY_500 = row(500, "100220", "Get AppKey from header failed.");
 const NO_GROUP = row(200, "100603", "The device group is not existed.");
 const GROUP_PARAMETER = row(400, "100604", "The device group request parameter is invalid.");
 const SERVICE_TYPE = row(200, "100431", "The serviceType is not exist.");
-const UPGRADE_REQUEST = row(400, "120015", "Bad request message.");
+const UPGRADE_REQUEST = row(400, "120015", "Bad request error.");
 
 const at = (status: ErrorStatus, { code, desc }: ErrorRow): ErrorRow => row(status, code, desc);
 
