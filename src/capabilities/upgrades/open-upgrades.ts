@@ -85,6 +85,9 @@ export function openUpgrades(parts: UpgradeParts): Upgrades {
   const tasks = taskRepository(db);
   const subTasks = subTaskRepository(db);
   let unfinished = subTasks.countOpen();
+  const countMore = (more: number): void => {
+    unfinished += more;
+  };
 
   const live = liveAttempts({
     ...{ packages, sealer: parts.sealer, limits: settings, steady, hold: commands.hold },
@@ -100,7 +103,7 @@ export function openUpgrades(parts: UpgradeParts): Upgrades {
     ...{ ...parts, tasks, subTasks, steady, settings, random: parts.random ?? Math.random },
     newToken: () => randomBytes(32).toString("base64url"),
     changed(before, after, task) {
-      unfinished += Number(isOpen(after)) - Number(isOpen(before));
+      countMore(Number(isOpen(after)) - Number(isOpen(before)));
       const { no, deviceNo } = after.sub;
       const order = live.get(deviceNo)?.order;
       if (after.course) live.set(after, task);
@@ -115,7 +118,7 @@ export function openUpgrades(parts: UpgradeParts): Upgrades {
   });
   const shared = { ...parts, settings, steady, tasks, subTasks, changes, live };
   const voice = speaker(shared);
-  const steps = taskSteps({ ...shared, dropped: (count) => void (unfinished -= count) });
+  const steps = taskSteps({ ...shared, dropped: (count) => countMore(-count) });
   const runner = upgradeRunner({ ...shared, steps });
 
   metrics.gauge("islet_upgrade_unfinished", "Sub-tasks of upgrades that have not ended", () => unfinished);
@@ -157,7 +160,7 @@ export function openUpgrades(parts: UpgradeParts): Upgrades {
       ...shared,
       steps,
       unfinished: () => unfinished,
-      added: (count) => void (unfinished += count),
+      added: countMore,
       openCommands: commands.openOf,
       wake: runner.wake,
     }),

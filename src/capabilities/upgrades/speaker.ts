@@ -27,6 +27,8 @@ type Parts = {
 };
 /** `heard`: it has just shown itself, so what it did not acknowledge is said again. */
 type Lane = { looksAgain: boolean; heard: boolean };
+/** `blocked`: it cannot be told now after all, so nothing is said until it is heard again. */
+type Turn = "more" | "done" | "blocked";
 
 /**
  * Says to devices what is to be said, one thing at a time to each: it is stored first (`trying`), then it leaves, then its
@@ -63,7 +65,9 @@ export function speaker(parts: Parts) {
         const { heard } = lane;
         lane.looksAgain = false;
         lane.heard = false;
-        while (!stopped && (await turn(deviceNo, heard || lane.heard)));
+        let turned: Turn = "more";
+        while (turned === "more" && !stopped) turned = await turn(deviceNo, heard || lane.heard);
+        if (turned === "blocked" && !lane.heard) return;
       } while (lane.looksAgain && !stopped);
     } catch (error) {
       log.error("upgrade_step_failed", { deviceNo, error });
@@ -73,19 +77,19 @@ export function speaker(parts: Parts) {
     }
   }
 
-  /** Does the next thing, if there is one. True: there may be another. */
-  async function turn(deviceNo: number, heard: boolean): Promise<boolean> {
+  /** Does the next thing, if there is one. */
+  async function turn(deviceNo: number, heard: boolean): Promise<Turn> {
     const over = finished.get(deviceNo);
     if (over) return sayFinished(deviceNo, over);
     const it = live.get(deviceNo);
     const link = it && linkOf(it.order);
-    if (!it || !link) return false;
+    if (!it || !link) return "done";
     if (it.order.stage === "online") return begin(it);
     if (it.order.stage === "slot") return takePlace(it);
     const step = stepOf(it.order.stage);
-    if (step === undefined) return false;
+    if (step === undefined) return "done";
     const isUnsure = unsure.has(it.order.subTaskNo);
-    if (it.sent !== "no" && !isUnsure && !(heard && it.sent === "trying")) return false;
+    if (it.sent !== "no" && !isUnsure && !(heard && it.sent === "trying")) return "done";
     return say(it, link, step);
   }
 
@@ -101,7 +105,7 @@ export function speaker(parts: Parts) {
       return stored && changes.attempt(stored, tasks.get(stored.sub.taskNo), event);
     });
 
-  async function begin({ order, taskNo }: Live): Promise<boolean> {
+  async function begin({ order, taskNo }: Live): Promise<Turn> {
     const { subTaskNo, deviceNo } = order;
     let entered = false;
     let stays = true;
@@ -118,15 +122,15 @@ export function speaker(parts: Parts) {
         return entered ? changes.attempt(stored, task, { type: "reachable" }) : undefined;
       });
       stays = after?.course?.stage !== "version";
-      return !stays;
+      return stays ? "done" : "more";
     } finally {
       if (entered && stays) live.leave(taskNo, subTaskNo);
     }
   }
 
-  async function takePlace({ order, taskNo, place }: Live): Promise<boolean> {
+  async function takePlace({ order, taskNo, place }: Live): Promise<Turn> {
     const { subTaskNo } = order;
-    if (place === undefined || !live.takePlace(place, subTaskNo)) return false;
+    if (place === undefined || !live.takePlace(place, subTaskNo)) return "done";
     let has = false;
     try {
       const after = await transactor.write(() => {
@@ -136,37 +140,37 @@ export function speaker(parts: Parts) {
         return changes.attempt(stored, task, { type: "slotGranted" });
       });
       has = after?.course?.stage === "announcing";
-      return has;
+      return has ? "more" : "done";
     } finally {
       if (!has) live.givePlaceBack(place, subTaskNo);
     }
   }
 
-  async function say(it: Live, link: UpgradeLink, step: UpgradeStep): Promise<boolean> {
-    const { stage, subTaskNo, deviceNo } = it.order;
+  async function say(it: Live, link: UpgradeLink, step: UpgradeStep): Promise<Turn> {
+    const { stage, subTaskNo, deviceNo, attempt } = it.order;
     const again = it.sent !== "no";
     if (it.sent !== "trying") {
       const sending = await change(it.order, { type: "sending" });
-      if (!sending?.course || sending.course.stage !== stage) return live.get(deviceNo) !== it; // something else came first
+      if (sending?.course?.stage !== stage) return live.get(deviceNo) === it ? "done" : "more"; // something else came first
     }
     unsure.delete(subTaskNo);
     const order = live.get(deviceNo)?.order;
-    if (order?.subTaskNo !== subTaskNo || order.stage !== stage || order.attempt !== it.order.attempt) return true;
+    if (order?.subTaskNo !== subTaskNo || order.stage !== stage || order.attempt !== attempt) return "more";
     const outcome = await perform(link, order, step, again);
-    if (stopped) return false; // the next run asks again
-    if (outcome === "noAnswer") return false;
+    if (stopped) return "done"; // the next run asks again
+    if (outcome === "noAnswer") return "done";
     const after = await change(order, { type: "outcome", stage, outcome, again });
-    if (outcome === "unreachable") return false; // until it is heard
-    return after !== undefined;
+    if (outcome === "unreachable") return "blocked";
+    return after ? "more" : "done";
   }
 
-  async function sayFinished(deviceNo: number, orders: readonly UpgradeOrder[]): Promise<true> {
+  async function sayFinished(deviceNo: number, orders: readonly UpgradeOrder[]): Promise<Turn> {
     finished.delete(deviceNo);
     for (const order of orders) {
       const link = links.find((it) => it.way === order.way);
       if (link) await perform(link, order, "finish", false); // nothing follows from its outcome
     }
-    return true;
+    return "more";
   }
 
   async function perform(link: UpgradeLink, order: UpgradeOrder, step: UpgradeStep, again: boolean) {

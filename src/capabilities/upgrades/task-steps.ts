@@ -38,9 +38,8 @@ export function taskSteps({ tasks, subTasks, changes, transactor, clock, dropped
     const { last, isAll } = inBounds(subTasks.after(task.no, cursor, stepItems), (one) =>
       what(one, tasks.get(task.no)),
     );
-    if (!isAll) return tasks.setWork(task.no, work, last);
-    tasks.setWork(task.no, undefined);
-    changes.settle(tasks.get(task.no), false);
+    tasks.setWork(task.no, isAll ? undefined : work, isAll ? 0 : last);
+    if (isAll) changes.settle(tasks.get(task.no), false);
   }
 
   /** Was never admitted. */
