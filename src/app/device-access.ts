@@ -3,6 +3,7 @@ import { createLwM2mServer, type LwM2mServerOptions } from "../access/lwm2m";
 import { createMqttListener, type MqttApplications, type MqttListenerOptions } from "../access/mqtt";
 import type { DeviceLink, SleepingDeviceLink } from "../capabilities/devices/device-link";
 import type { ResourceLink } from "../capabilities/resources/resource-link";
+import type { UpgradeLink } from "../capabilities/upgrades/upgrade-link";
 import { type ListenAddress, parseListenAddress } from "../platform/listen-address";
 import type { Config } from "./config";
 
@@ -13,6 +14,7 @@ export function deviceWays() {
     links: [] as DeviceLink[],
     sleepingLinks: [] as SleepingDeviceLink[],
     resourceLinks: [] as ResourceLink[],
+    upgradeLinks: [] as UpgradeLink[],
     disconnects,
     disconnect(deviceNo: number, reason: string): void {
       for (const disconnect of disconnects) disconnect(deviceNo, reason);

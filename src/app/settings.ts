@@ -21,6 +21,7 @@ import { SHADOW_DEFAULTS } from "../capabilities/shadow/desired";
 import { DEFAULT_PUSH_SETTINGS } from "../capabilities/subscriptions/push-settings";
 import { HISTORY_DEFAULTS, INGEST_DEFAULTS, PURGE_DEFAULTS, RECENT_DEFAULTS } from "../capabilities/telemetry/settings";
 import { TRACE_DEFAULTS } from "../capabilities/trace/settings";
+import { UPGRADE_DEFAULTS } from "../capabilities/upgrades/settings";
 import { BODY_LIMITS } from "../northbound/http/json-body";
 import { OCEANCONNECT_DEFAULTS } from "../northbound/oceanconnect";
 
@@ -277,6 +278,39 @@ export const GROUPS = {
     sweepIntervalMs: "how often tasks are looked at whose time is over",
     sweepBatch: "tasks touched in one transaction of that",
   }),
+  upgrades: group(UPGRADE_DEFAULTS, {
+    waitMs: "a new sub-task waits so long before it begins",
+    onlineMs: "how long a device is waited for",
+    versionMs: "how long its version is waited for",
+    radioMs: "and cell, signal power and noise",
+    cellMs: "and the cell alone, where that did not come",
+    slotMs: "how long a device may wait for its place in a cell",
+    announceMs: "how long it may take to accept the new version",
+    downloadMs: "and to download it",
+    executeMs: "how long its answer to the order to install is waited for; then it is taken to install",
+    resultMs: "how long the result is waited for; then the device is asked for its version",
+    mqttMs: "over MQTT: from the notice to the result",
+    verifyMs: "how long the version after the upgrade is waited for",
+    level0Places: "devices of one cell that download at a time, good coverage",
+    level1Places: "the same with fair coverage",
+    level2Places: "the same with bad coverage",
+    cellPlaces: "the same where only the cell is known",
+    tokenMs: "how long the token of a download is good for, at most",
+    maxTargets: "devices, or groups, of one task",
+    maxPackages: "packages of one task",
+    maxRetries: "retries of one task",
+    minWindowMs: "a window is longer than this",
+    maxPatternWork: "how much work the comparison of source versions of several packages may be",
+    maxUnfinished: "sub-tasks of all tasks that have not ended",
+    maxDryRunDevices: "members of groups that a dry run looks at",
+    stepItems: "sub-tasks of one step, and of one transaction, at most",
+    stepMs: "time after which a step ends, its commit left out",
+    dutyCycle: "share of the time that steps may take, 0 to 1",
+    maxPauseMs: "longest pause between two steps",
+    faultPauseMs: "pause after a step that failed",
+    sweepIntervalMs: "how often it is looked for what is due",
+    keepMs: "how long ended tasks are kept",
+  }),
   batch: group(BATCH_DEFAULTS, {
     maxUnfinished: "unfinished batch tasks of one kind that an application may have",
     minTimeoutMinutes: "shortest time that a task may be given",
@@ -362,6 +396,7 @@ export const GROUP_TITLES: { readonly [G in keyof typeof GROUPS]: string } = {
   resources: "resources of LwM2M devices through the management API",
   diagnosis: "restarts and logs of devices",
   lora: "gateways and nodes behind LoRa servers",
+  upgrades: "upgrades of firmware and software",
   batch: "batch tasks: the same for many devices",
   push: "notifications to applications",
   trace: "traces: why something was refused",

@@ -2,10 +2,10 @@ import type { ApplicationEvents } from "../capabilities/applications/application
 import { openApplications } from "../capabilities/applications/open-applications";
 import { openBatch } from "../capabilities/batch/open-batch";
 import { openCodecs } from "../capabilities/codecs/open-codecs";
-import type { CommandEvents } from "../capabilities/commands/command";
+import type { CommandEvents, CommandService } from "../capabilities/commands/command";
 import { createCommandService } from "../capabilities/commands/command-service";
 import { startCommandUpkeep } from "../capabilities/commands/command-upkeep";
-import type { ContactEvents, DeviceEvents } from "../capabilities/devices/device";
+import type { ContactEvents, Device, DeviceEvents } from "../capabilities/devices/device";
 import { openDevices } from "../capabilities/devices/open-devices";
 import { createDiagnosis } from "../capabilities/diagnosis/diagnosis-service";
 import { startDiagnosisUpkeep } from "../capabilities/diagnosis/diagnosis-upkeep";
@@ -29,6 +29,8 @@ import { lastSeen } from "../capabilities/telemetry/last-seen";
 import { startMovingRecents } from "../capabilities/telemetry/move-recent";
 import { openRecentBlocks } from "../capabilities/telemetry/recent-blocks";
 import { createTraces } from "../capabilities/trace/trace";
+import { openUpgrades } from "../capabilities/upgrades/open-upgrades";
+import type { UpgradeEvents } from "../capabilities/upgrades/upgrade";
 import { managementApi } from "../northbound/management";
 import { notificationRenderer, oceanConnect } from "../northbound/oceanconnect";
 import { loadServerTls } from "../platform/certificates";
@@ -95,6 +97,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const contactEvents = eventBus<ContactEvents>();
   const commandEvents = eventBus<CommandEvents>();
   const shadowEvents = eventBus<ShadowEvents>();
+  const upgradeEvents = eventBus<UpgradeEvents>();
   const ways = deviceWays();
   const { links, sleepingLinks, resourceLinks } = ways;
 
@@ -136,6 +139,15 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const diagnosis = createDiagnosis({
     ...{ db: registry, transactor, devices, deviceEvents, products, links: resourceLinks, contacts: contactEvents },
     ...{ clock, ids, log, metrics, trace: traces, settings: settings.diagnosis },
+  });
+
+  const upgrades = openUpgrades({
+    ...{ db: registry, transactor, applications, applicationEvents, products, deviceEvents, contactEvents, groups },
+    devices: { ...devices, setVersions: deviceSteps.inTransaction.setVersions },
+    packages: { find: () => undefined, findByNo: () => undefined }, // none can be uploaded yet
+    commands: { hold: commands.hold, openOf: openCommandsOf(commands) },
+    ...{ links: ways.upgradeLinks, events: upgradeEvents, sealer: secrets.sealer },
+    ...{ clock, ids, log, metrics, trace: traces, settings: settings.upgrades },
   });
 
   const lora = createLora({
@@ -195,6 +207,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
 
   // Work in the background
   await commands.recover(); // asks the links what they still hold
+  await upgrades.recover();
   await lora.recover();
   devices.recover();
   watch(push.start());
@@ -204,6 +217,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   watch(startCommandUpkeep({ commands, clock, log, settings: settings.commands }));
   watch(startBatch());
   watch(startDiagnosisUpkeep({ diagnosis, clock, log, settings: settings.diagnosis }));
+  watch(upgrades.start());
   watch(startLoraUpkeep({ lora, clock, log, settings: settings.lora }));
   watch(startMovingRecents({ recents, writer, clock, log, metrics, settings: settings.history }));
   watch(startTelemetryPurge({ writer, reads: telemetryReads, devices, recents, clock, log, metrics, settings }));
@@ -214,6 +228,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   opened.defer(async () => void (await Promise.all(doors.map((stop) => stop())))); // at once: each has its grace time
   const device = await access.listen();
   await commands.resume();
+  await upgrades.resume();
   const http = listenHttp({
     ...{ config, clock, ids, log, metrics, tls, storage },
     vendor: oceanConnect({
@@ -254,6 +269,13 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     stop: () => running.disposeAsync(),
   };
 }
+
+/** Of a device, as many as the first pages tell. */
+const openCommandsOf = (commands: Pick<CommandService, "query">) => (device: Device) =>
+  (["PENDING", "SENT", "DELIVERED"] as const).reduce((sum, status) => {
+    const { items } = commands.query(device.appId, { deviceId: device.id, status, pageNo: 0, pageSize: 100 });
+    return sum + items.filter(({ mode }) => mode === "ACK").length; // others are over when they are sent
+  }, 0);
 
 const rendered = (addresses: Readonly<Record<string, ListenAddress | undefined>>): Record<string, string> =>
   Object.fromEntries(

@@ -29,7 +29,6 @@ export const TEXTS = {
   slotTimeout: "Waiting for a free place in the cell timeout",
   windowOver: "The time window of the task is over",
   deviceDeleted: "The device was deleted",
-  packageGone: "The package does not exist any more",
   stopped: "Stopped by hand",
 } as const;
 
