@@ -27,6 +27,7 @@ const ORDER: Record<string, readonly string[]> = {
     "shadow",
     "commands",
     "diagnosis",
+    "packages",
     "upgrades",
     "lora",
     "subscriptions",

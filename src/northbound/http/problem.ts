@@ -98,6 +98,13 @@ export const PROBLEMS: Record<ProblemCode, Problem> = {
   DIAGNOSIS_UNSUPPORTED: { status: 409, title: "The product does not support this" },
   DIAGNOSIS_TASK_NOT_FOUND: { status: 404, title: "There is no such task" },
 
+  PACKAGE_NOT_FOUND: { status: 404, title: "There is no such package" },
+  PACKAGE_INVALID: { status: 422, title: "The package cannot be used" },
+  PACKAGE_EXISTS: { status: 409, title: "The product has a package of this version already" },
+  PACKAGE_IN_USE: { status: 409, title: "An unfinished upgrade uses the package" },
+  PUBLIC_KEY_INVALID: { status: 422, title: "The public key cannot be used" },
+  PUBLIC_KEY_NOT_FOUND: { status: 404, title: "The manufacturer has no public key" },
+
   LORA_SERVER_NOT_FOUND: { status: 404, title: "There is no such LoRa server" },
   LORA_SERVER_OFFLINE: { status: 409, title: "The LoRa server is offline" },
   LORA_SERVER_FAILED: { status: 502, title: "The LoRa server did not do it" },

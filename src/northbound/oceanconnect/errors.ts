@@ -82,6 +82,7 @@ const FAULT_100001 = row(500, "100001", "Internal server error.");
 const APP_KEY_500 = row(500, "100220", "Get AppKey from header failed.");
 const NO_GROUP = row(200, "100603", "The device group is not existed.");
 const GROUP_PARAMETER = row(400, "100604", "The device group request parameter is invalid.");
+const BAD_REQUEST = row(400, "120015", "Bad request error.");
 const SERVICE_TYPE = row(200, "100431", "The serviceType is not exist.");
 
 const at = (status: ErrorStatus, { code, desc }: ErrorRow): ErrorRow => row(status, code, desc);
@@ -185,6 +186,14 @@ const BASE: Record<ErrorKey, ErrorRow> = {
   RESOURCE_UNKNOWN: NOT_FOUND,
   DIAGNOSIS_UNSUPPORTED: INPUT_100022,
   DIAGNOSIS_TASK_NOT_FOUND: NOT_FOUND,
+
+  PACKAGE_NOT_FOUND: row(404, "123002", "Device or package file not found."),
+  PACKAGE_IN_USE: BAD_REQUEST, // 1.12.3 does not say what becomes of a package that a task uses
+  // Only our own API takes packages and keys.
+  PACKAGE_INVALID: BAD_REQUEST,
+  PACKAGE_EXISTS: BAD_REQUEST,
+  PUBLIC_KEY_INVALID: BAD_REQUEST,
+  PUBLIC_KEY_NOT_FOUND: NOT_FOUND,
 
   LORA_SERVER_NOT_FOUND: row(404, "1200017", "The LoRa Server is not existed."),
   LORA_SERVER_OFFLINE: row(403, "1200006", "The operation is not allowed. The LoRa Server is not online."),
