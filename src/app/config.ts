@@ -53,6 +53,11 @@ const FIXED_KEYS = {
 
   "http.listen": listen("0.0.0.0:8080", "REST, console, package download"),
   "https.listen": listen("0.0.0.0:8743", "the same over TLS"),
+  "http.public_host": text(
+    "",
+    "host, or host:port, that devices download packages from; empty: where they reached MQTT",
+  ),
+  "https.public_host": text("", "the same over TLS, which is preferred when it is on"),
   "http.max_body_bytes": number(32 * 1024 * 1024, "largest request body; product and package uploads included", 1_024),
   "tls.cert_file": optional("certificate chain (PEM) of your own; else one is made from Islet's own CA"),
   "tls.key_file": optional("private key (PEM) that belongs to tls.cert_file"),

@@ -3,6 +3,7 @@ import { createLwM2mServer, type LwM2mServerOptions } from "../access/lwm2m";
 import { createMqttListener, type MqttApplications, type MqttListenerOptions } from "../access/mqtt";
 import type { DeviceLink, SleepingDeviceLink } from "../capabilities/devices/device-link";
 import type { ResourceLink } from "../capabilities/resources/resource-link";
+import { type MqttUpgradeParts, mqttUpgrades } from "../capabilities/upgrades/mqtt/mqtt-upgrades";
 import type { UpgradeLink } from "../capabilities/upgrades/upgrade-link";
 import { type ListenAddress, parseListenAddress } from "../platform/listen-address";
 import type { Config } from "./config";
@@ -23,12 +24,13 @@ export function deviceWays() {
 }
 export type DeviceWays = ReturnType<typeof deviceWays>;
 
-type Own = "mqtt" | "mqtts" | "applications" | "coap" | "coaps" | "randomBytes" | "settings";
+type Own = "mqtt" | "mqtts" | "applications" | "events" | "coap" | "coaps" | "randomBytes" | "settings";
 type Parts = Omit<MqttListenerOptions & LwM2mServerOptions, Own> & {
   readonly config: Config;
   readonly tls: { readonly cert: string; readonly key: string };
   readonly ways: DeviceWays;
   readonly applications: Omit<MqttApplications, "allowsPlain">;
+  readonly mqttUpgrades: Omit<MqttUpgradeParts, "link" | "trace">;
 };
 
 /** The device side of both worlds, joined with those who send, and not open yet. */
@@ -37,6 +39,10 @@ export function openDeviceAccess({ config, tls, ways, applications, ...parts }: 
   const mqttsAddress = listenAddress(config["mqtts.listen"]);
   const mqtt = createMqttListener({
     ...{ ...parts, settings: settings.mqtt },
+    events: {
+      received: (deviceNo, event) => upgradeWay.received(deviceNo, event),
+      listening: (deviceNo) => upgradeWay.listening(deviceNo),
+    },
     ...(config["mqtt.applications"] !== "off" && {
       applications: { ...applications, allowsPlain: config["mqtt.applications"] === "any" },
     }),
@@ -49,7 +55,9 @@ export function openDeviceAccess({ config, tls, ways, applications, ...parts }: 
     coaps: listenAddress(config["coaps.listen"]),
     settings: { datagram: settings.coap, coap: settings.coap, dtls: settings.dtls, lwm2m: settings.lwm2m },
   });
+  const upgradeWay = mqttUpgrades({ ...parts.mqttUpgrades, link: mqtt.eventLink, trace: parts.trace });
   ways.links.push(mqtt.deviceLink);
+  ways.upgradeLinks.push(upgradeWay);
   ways.sleepingLinks.push(lwm2m.sleepingLink);
   ways.resourceLinks.push(lwm2m.resourceLink);
   ways.disconnects.push(mqtt.deviceLink.disconnect, lwm2m.disconnect);

@@ -12,6 +12,7 @@ import { startDiagnosisUpkeep } from "../capabilities/diagnosis/diagnosis-upkeep
 import { groupService } from "../capabilities/groups/group-service";
 import { createLora } from "../capabilities/lora/lora-service";
 import { startLoraUpkeep } from "../capabilities/lora/withdrawals";
+import { openPackages } from "../capabilities/packages/open-packages";
 import type { ProductEvents } from "../capabilities/products/product";
 import { productService } from "../capabilities/products/product-service";
 import { openResources } from "../capabilities/resources/open-resources";
@@ -22,6 +23,7 @@ import { startShadowUpkeep } from "../capabilities/shadow/shadow-upkeep";
 import { httpCallbackClient } from "../capabilities/subscriptions/http-callback-client";
 import { notifyOfCommands } from "../capabilities/subscriptions/notify-of-commands";
 import { notifyOfShadow } from "../capabilities/subscriptions/notify-of-shadow";
+import { notifyOfUpgrades } from "../capabilities/subscriptions/notify-of-upgrades";
 import { openPush } from "../capabilities/subscriptions/push";
 import { createHistory } from "../capabilities/telemetry/history";
 import { createIngest } from "../capabilities/telemetry/ingest";
@@ -31,6 +33,7 @@ import { openRecentBlocks } from "../capabilities/telemetry/recent-blocks";
 import { createTraces } from "../capabilities/trace/trace";
 import { openUpgrades } from "../capabilities/upgrades/open-upgrades";
 import type { UpgradeEvents } from "../capabilities/upgrades/upgrade";
+import { packageDownload } from "../northbound/http/package-download";
 import { managementApi } from "../northbound/management";
 import { notificationRenderer, oceanConnect } from "../northbound/oceanconnect";
 import { loadServerTls } from "../platform/certificates";
@@ -47,6 +50,7 @@ import { dataPaths } from "./data-folder";
 import { deviceWays, openDeviceAccess } from "./device-access";
 import { listenHttp } from "./listen-http";
 import { openStorage } from "./open-storage";
+import { packageUrl } from "./package-url";
 import { watchRuntime } from "./runtime-metrics";
 import { startTelemetryPurge } from "./telemetry-purge";
 
@@ -109,6 +113,11 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     ...{ db: registry, transactor, applications, events: productEvents, ids, clock },
     settings: { zip: settings.products, topics: settings.products },
   });
+  const { packages, publicKeys, uploads, openContent, ...contentOfPackages } = openPackages({
+    ...{ db: registry, folder: paths.packages, transactor, applications, applicationEvents, ids, clock, log },
+    settings: settings.packages,
+  });
+  opened.defer(() => contentOfPackages.close());
   const { devices, subDevices, tags, hasDevices, startExpiry, startSilenceSweep, ...deviceSteps } = openDevices({
     ...{ db: registry, transactor, applications, products, events: deviceEvents, applicationEvents, productEvents },
     ...{ sealer: secrets.sealer, ids, clock, log, settings: settings.devices },
@@ -144,11 +153,13 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const upgrades = openUpgrades({
     ...{ db: registry, transactor, applications, applicationEvents, products, deviceEvents, contactEvents, groups },
     devices: { ...devices, setVersions: deviceSteps.inTransaction.setVersions },
-    packages: { find: () => undefined, findByNo: () => undefined }, // none can be uploaded yet
+    packages,
     commands: { hold: commands.hold, openOf: openCommandsOf(commands) },
     ...{ links: ways.upgradeLinks, events: upgradeEvents, sealer: secrets.sealer },
     ...{ clock, ids, log, metrics, trace: traces, settings: settings.upgrades },
   });
+
+  packages.refuseRemovalWhile(upgrades.isPackageInUse);
 
   const lora = createLora({
     ...{ db: registry, transactor, devices, deviceEvents, products, requests: commands.requests },
@@ -175,6 +186,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   });
   notifyOfCommands(commandEvents, push.notify);
   notifyOfShadow(shadowEvents, push.notify);
+  notifyOfUpgrades(upgradeEvents, push.notify);
   push.subscriptionEvents.on("subscriptionDeleted", ({ subscription, hostPort, lastOfHost }) => {
     if (lastOfHost && hostPort !== undefined) pushCertificates.unbind(subscription.ownerAppNo, hostPort);
   });
@@ -195,12 +207,18 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   opened.defer(() => codecs.stop()); // after the doors, whose messages still pass it
 
   // The way to the devices
+  let httpAddresses: Readonly<Record<string, string>> = {}; // once they are open
   const tls = await loadServerTls({ folder: paths.tls, clock, log, ...tlsSources(config) });
   const access = openDeviceAccess({
     ...{ config, tls, ways, devices, subDevices, deviceEvents, ingest, commands, codecs: codecs.codecs, trace: traces },
     ...{ contacts: contactEvents, resources: { ...resources.sink, wantedObservations: resources.wantedObservations } },
     ...{ registry, telemetry: telemetryReads, transactor, sealer: secrets.sealer, clock, log, metrics },
     applications: { checkSecret: tokens.checkSecret, events: applicationEvents },
+    mqttUpgrades: {
+      desk: upgrades.desk,
+      tokenLifeMs: settings.upgrades.tokenMs,
+      downloadUrl: (pack, localAddress) => packageUrl(config, httpAddresses, pack, localAddress),
+    },
     messageIdSeed: new DataView(secrets.deriveKey("coap message ids").buffer).getUint32(0),
   });
   push.joinSubscribers(access.subscriberLink, { keepMs: settings.mqtt.sessionExpiryMs });
@@ -229,12 +247,18 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const device = await access.listen();
   await commands.resume();
   await upgrades.resume();
+  const download = packageDownload({
+    ...{ tokens: upgrades.desk, packages, openContent, clock, settings: settings.packages },
+  });
   const http = listenHttp({
+    download,
     ...{ config, clock, ids, log, metrics, tls, storage },
     vendor: oceanConnect({
       ...{ tokens, applications, grants, products, devices, groups, commands, history, shadow, batch },
       desired: desiredShadow.desired,
       lora: lora.service,
+      packages,
+      upgrades: upgrades.upgrades,
       subscriptions: push.subscriptions,
       settings: {
         ...settings.query,
@@ -256,9 +280,11 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
       },
       ...{ desired: desiredShadow.desired, codecs: codecs.service, lastSeen: seen, pushCertificates },
       ...{ subscriptions: push.subscriptions, pushLog: push.log },
-      ...{ resources, diagnosis, groups, tags, batch },
+      ...{ resources, diagnosis, groups, tags, batch, packages, publicKeys, packageUploads: uploads },
+      upgrades: upgrades.upgrades,
     }),
   });
+  httpAddresses = http.addresses;
   doors.push(http.stop);
 
   const running = opened.move();

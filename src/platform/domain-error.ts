@@ -94,9 +94,15 @@ export const DOMAIN_ERROR_CODES = [
   "RESOURCE_UNKNOWN",
   "DIAGNOSIS_UNSUPPORTED",
   "DIAGNOSIS_TASK_NOT_FOUND",
-  // upgrades
-  "PAGE_OUT_OF_RANGE",
+  // packages
+  "PAGE_BEYOND_LIMIT",
   "PACKAGE_NOT_FOUND",
+  "PACKAGE_INVALID", // {file, path, reason}
+  "PACKAGE_EXISTS",
+  "PACKAGE_IN_USE",
+  "PUBLIC_KEY_INVALID",
+  "PUBLIC_KEY_NOT_FOUND",
+  // upgrades
   "UPGRADE_TASK_NOT_FOUND",
   "UPGRADE_TARGET_INVALID", // {problem}: a TargetProblem
   "UPGRADE_POLICY_INVALID", // {problem}: a PolicyProblem

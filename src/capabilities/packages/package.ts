@@ -89,6 +89,21 @@ export interface PackageService {
   refuseRemovalWhile(isInUse: (packageNo: number) => boolean): void;
 }
 
+/** An archive that is on disk, and not a package yet. */
+export interface ReceivedArchive {
+  /**
+   * Checks everything (ota.md 3.2, 3.3) and makes it a package, on disk when it resolves. Throws APP_NOT_FOUND,
+   * PACKAGE_INVALID {file, path, reason}, PACKAGE_EXISTS, CONFLICT (too many), CONGESTED (the disk is full).
+   */
+  store(appId: AppId, input: NewPackage): Promise<UpgradePackage>;
+  /** Always called at the end, stored or not. */
+  discard(): Promise<void>;
+}
+export interface PackageUploads {
+  /** Writes it to disk as it comes. Throws CONGESTED, PAYLOAD_TOO_LARGE, BODY_MALFORMED when it stalls; nothing is left then. */
+  receive(chunks: AsyncIterable<Uint8Array>): Promise<ReceivedArchive>;
+}
+
 /** For the ways of download. Memory is bounded however many packages and devices there are. */
 export interface PackageContents {
   /**
@@ -100,7 +115,7 @@ export interface PackageContents {
 
 /** Says which package a token of an upgrade opens, and only as long as it does (ota.md 8.3: 24 h, or until the result). */
 export interface DownloadTokens {
-  authorize(token: string): number | undefined;
+  authorizeDownload(token: string): Pick<UpgradePackage, "no"> | undefined;
 }
 
 /** Where devices fetch a package by HTTP, below the address of the platform. */

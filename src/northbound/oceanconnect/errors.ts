@@ -62,6 +62,9 @@ export type Section =
   | "1.11.6"
   | "1.11.7"
   | "1.11.8"
+  | "1.12.1"
+  | "1.12.2"
+  | "1.12.3"
   | "1.12.4"
   | "1.12.5"
   | "1.12.6"
@@ -86,9 +89,9 @@ const NOT_FOUND = row(404, "100225", "The resource is not found");
 const FAULT_50252 = row(500, "50252", "Internal server error.");
 const FAULT_100001 = row(500, "100001", "Internal server error.");
 const APP_KEY_500 = row(500, "100220", "Get AppKey from header failed.");
-const BAD_REQUEST = row(400, "120015", "Bad request error.");
 const NO_GROUP = row(200, "100603", "The device group is not existed.");
 const GROUP_PARAMETER = row(400, "100604", "The device group request parameter is invalid.");
+const BAD_REQUEST = row(400, "120015", "Bad request error.");
 const SERVICE_TYPE = row(200, "100431", "The serviceType is not exist.");
 
 const at = (status: ErrorStatus, { code, desc }: ErrorRow): ErrorRow => row(status, code, desc);
@@ -193,8 +196,14 @@ const BASE: Record<ErrorKey, ErrorRow> = {
   DIAGNOSIS_UNSUPPORTED: INPUT_100022,
   DIAGNOSIS_TASK_NOT_FOUND: NOT_FOUND,
 
-  PAGE_OUT_OF_RANGE: row(400, "123029", "pageNo or pageSize beyond the limit."),
+  PAGE_BEYOND_LIMIT: row(400, "123029", "pageNo or pageSize beyond the limit."),
   PACKAGE_NOT_FOUND: row(404, "123002", "Device or package file not found."),
+  PACKAGE_IN_USE: BAD_REQUEST, // 1.12.3 does not say what becomes of a package that a task uses
+  // Only our own API takes packages and keys.
+  PACKAGE_INVALID: BAD_REQUEST,
+  PACKAGE_EXISTS: BAD_REQUEST,
+  PUBLIC_KEY_INVALID: BAD_REQUEST,
+  PUBLIC_KEY_NOT_FOUND: NOT_FOUND,
   UPGRADE_TASK_NOT_FOUND: row(404, "123009", "The requested task does not exist."),
   UPGRADE_TARGET_INVALID: BAD_REQUEST, // this and the next by their problem: see UPGRADE_ROWS
   UPGRADE_POLICY_INVALID: BAD_REQUEST,
@@ -298,6 +307,7 @@ const BATCH_QUERIES = {
   REQUIRED_MISSING: row(400, "100019", "Illegal request."),
   APP_NOT_AUTHORIZED: row(403, "100217", "The application hasn't been authorized"),
 } satisfies Overrides;
+// 1.12 has no rows for an application that does not exist.
 const LORA: Overrides = {
   APP_KEY_MISSING: APP_KEY_500,
   APP_NOT_FOUND: at(404, BASE.APP_NOT_FOUND),
@@ -399,6 +409,9 @@ const BY_SECTION: Record<Section, Overrides> = {
   "1.11.6": GROUP_MEMBERS,
   "1.11.7": GROUP_MEMBERS,
   "1.11.8": GROUP_MEMBERS,
+  "1.12.1": UPGRADES,
+  "1.12.2": UPGRADES,
+  "1.12.3": UPGRADES,
   "1.12.4": NEW_UPGRADE,
   "1.12.5": NEW_UPGRADE,
   "1.12.6": UPGRADES,

@@ -120,9 +120,9 @@ export function upgradeRoutes(
 
 /** What is no number at all is a bad request, a number out of range has a row of its own. */
 function pageOf(it: { readonly pageNo: number; readonly pageSize: number }) {
-  if (it.pageNo < 0) throw new DomainError("PAGE_OUT_OF_RANGE", { field: "pageNo", min: 0 });
+  if (it.pageNo < 0) throw new DomainError("PAGE_BEYOND_LIMIT", { field: "pageNo", min: 0 });
   if (it.pageSize < 1 || it.pageSize > MAX_PAGE_SIZE)
-    throw new DomainError("PAGE_OUT_OF_RANGE", { field: "pageSize", min: 1, max: MAX_PAGE_SIZE });
+    throw new DomainError("PAGE_BEYOND_LIMIT", { field: "pageSize", min: 1, max: MAX_PAGE_SIZE });
   return it;
 }
 

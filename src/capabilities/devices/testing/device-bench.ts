@@ -113,6 +113,7 @@ export function deviceBench({ path = ":memory:", settings = {}, db: given, ...op
     db,
     clock: manual,
     transactor,
+    applications,
     products,
     events,
     importProduct,

@@ -5,10 +5,10 @@ import type { UpgradeDesk, UpgradeLink, UpgradeOrder } from "../upgrade-link";
 import { OTA_SERVICE, readOtaEvent, upgradeNotice, versionQuery } from "./ota-event";
 
 export type MqttUpgradeParts = {
-  readonly desk: Pick<UpgradeDesk, "orderOf" | "tell"> & { deviceReady(deviceNo: number): void };
+  readonly desk: Pick<UpgradeDesk, "orderOf" | "tell" | "deviceReady">;
   readonly link: EventLink;
-  /** Where a device that reaches the platform at this address gets the content; absolute. */
-  readonly downloadUrl: (pack: UpgradePackage, localAddress: string) => string;
+  /** Where a device that reaches the platform at this address gets the content; absolute. Undefined: nowhere. */
+  readonly downloadUrl: (pack: UpgradePackage, localAddress: string) => string | undefined;
   /** Life of a download token, as the device is told. */
   readonly tokenLifeMs: number;
   readonly trace: TraceSink;
@@ -27,9 +27,10 @@ export function mqttUpgrades({
 
   function announce({ package: pack, token, deviceNo }: UpgradeOrder) {
     const address = link.localAddressOf(deviceNo);
-    if (!pack || address === undefined) return "unreachable" as const;
+    const url = pack && address !== undefined ? downloadUrl(pack, address) : undefined;
+    if (!pack || url === undefined) return "unreachable" as const;
     const expiresS = Math.floor(tokenLifeMs / 1_000);
-    return link.send(deviceNo, upgradeNotice(pack, { url: downloadUrl(pack, address), token, expiresS }));
+    return link.send(deviceNo, upgradeNotice(pack, { url, token, expiresS }));
   }
 
   return {
