@@ -95,6 +95,7 @@ export const DOMAIN_ERROR_CODES = [
   "DIAGNOSIS_UNSUPPORTED",
   "DIAGNOSIS_TASK_NOT_FOUND",
   // packages
+  "PAGE_BEYOND_LIMIT",
   "PACKAGE_NOT_FOUND",
   "PACKAGE_INVALID", // {file, path, reason}
   "PACKAGE_EXISTS",

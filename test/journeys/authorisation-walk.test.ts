@@ -9,9 +9,9 @@ setDefaultTimeout(300_000);
 
 /**
  * What a row's request must be allowed to; `address`: it concerns the caller's own address, and reading is enough. `own`:
- * it has no parameter for an owner.
+ * it has no parameter for an owner. `caller`: neither, and nothing but what is the caller's is known to it.
  */
-type Needs = "query" | "edit" | "address" | "own";
+type Needs = "query" | "edit" | "address" | "own" | "caller";
 type Row = {
   readonly needs: Needs;
   /** Where the owner is named. `body` has it as appId, `lora body` as ownerAppId. */
@@ -31,6 +31,7 @@ const COMMANDS = "/iocm/app/cmd/v1.4.0/deviceCommands";
 const TASKS = "/iocm/app/cmd/v1.4.0/deviceCommandCancelTasks";
 const GROUPS = "/iocm/app/devgroup/v1.3.0/devGroups";
 const BATCH = "/iocm/app/batchtask/v1.1.0";
+const PACKAGES = "/iodm/northbound/v1.5.0/category";
 const LORA_GATEWAY = "/api/v3.0/devices/lora/gateway";
 const LORA_NODE = "/api/v3.0/devices/lora/node";
 
@@ -43,6 +44,8 @@ const wish = (path: string): Row => ({
   ask: async ({ sleeping, next }) =>
     one(`${path}/${await sleeping()}`, { serviceDesireds: [{ serviceId: "Smoke", desired: { note: next("note") } }] }),
 });
+
+const ofPackage: Row = { needs: "caller", ask: async ({ upgradePackage }) => one(`${PACKAGES}/${upgradePackage}`) };
 
 /** A request of every endpoint that names what belongs to one application. */
 const ROWS: Readonly<Record<string, Row>> = {
@@ -249,6 +252,9 @@ const ROWS: Readonly<Record<string, Row>> = {
     owner: "ownerAppId",
     ask: async ({ loraNode }) => one(`${LORA_NODE}/${await loraNode()}`),
   },
+  [`GET ${PACKAGES}`]: { needs: "caller", ask: async () => one(PACKAGES) },
+  [`GET ${PACKAGES}/:fileId`]: ofPackage,
+  [`DELETE ${PACKAGES}/:fileId`]: ofPackage,
 };
 const WITHOUT_TOKEN = ["POST /iocm/app/sec/v1.1.0/login", "POST /iocm/app/sec/v1.1.0/refreshToken"];
 // Without a name in them they are about whatever the caller may see; with its own appId, that is its own things.
@@ -316,6 +322,14 @@ test("what belongs to another application can be read and changed with its autho
     await everywhere(async (route, method, row) => {
       for (const sample of await row.ask(owner)) {
         const own = await walk(method, sample, owner);
+        if (row.needs === "caller") {
+          const naming = await walk(method, named(row, sample, owner.appId), owner);
+          for (const it of [own, naming]) {
+            const isNothing = it.leaked.length + it.changed.length === 0 && it.status < 500;
+            check(phase, route, isNothing && (it.code === "123002" || route === `GET ${PACKAGES}`), it);
+          }
+          continue;
+        }
         const isOwnAffair = route === `POST ${SUBSCRIPTIONS}` || row.needs === "own"; // its own subscription to its own data
         check(phase, route, own.leaked.length === 0 && (isOwnAffair || own.changed.length === 0), own);
         const isAllowed = row.needs === "query" || isOwnAffair; // lists of what is its own: nothing
@@ -336,7 +350,7 @@ test("what belongs to another application can be read and changed with its autho
 
   await grant("query");
   await everywhere(async (route, method, row) => {
-    if (row.needs === "own") return;
+    if (row.needs === "own" || row.needs === "caller") return;
     for (const sample of await row.ask(owner)) {
       const outcome = await walk(method, named(row, sample, owner.appId), owner);
       if (row.needs === "query") {
@@ -361,7 +375,7 @@ test("what belongs to another application can be read and changed with its autho
   // A right on one application opens no other: not by its ids under the authorised name, and not by its own name.
   await everywhere(async (route, method, row) => {
     for (const sample of await row.ask(third)) {
-      if (row.needs === "own") continue;
+      if (row.needs === "own" || row.needs === "caller") continue;
       const byName = await walk(method, named(row, sample, third.appId), third);
       check("third", route, byName.code === "100217" && byName.leaked.length + byName.changed.length === 0, byName);
       if (LISTS.includes(route)) continue;
@@ -390,7 +404,7 @@ test("what belongs to another application can be read and changed with its autho
   }
 
   await everywhere(async (route, method, row) => {
-    if (row.needs === "own") return;
+    if (row.needs === "own" || row.needs === "caller") return;
     for (const sample of await row.ask(owner)) {
       const outcome = await walk(method, named(row, sample, owner.appId), third);
       const isDone = outcome.code === undefined && outcome.leaked.length === 0;

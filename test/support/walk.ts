@@ -5,6 +5,7 @@ import { setUp } from "./api";
 import { connectDevice, dataTopic, report } from "./device";
 import { eventually } from "./eventually";
 import type { Islet } from "./islet";
+import { packageDesk, signedSoftware } from "./packages";
 import { addLoraProducts, connectServer, registerServer } from "./lora";
 
 export type Sample = { readonly method: string; readonly path: string; readonly body?: Record<string, unknown> };
@@ -116,6 +117,12 @@ export async function furnish(islet: Islet, mark: string, callbackUrl: string) {
   const loraGateway = () => behindServer("gateway", newGateway());
   const loraNode = () => behindServer("node", newNode());
 
+  const desk = await packageDesk(islet, { manage, appId });
+  const uploaded = await desk.upload(await signedSoftware(next("v").slice(-16), Buffer.from(mark)), {
+    ...{ fileType: "softwarePackage", name: next("package") },
+  });
+  const upgradePackage = keep(uploaded.body.fileId);
+
   // What is there for all.
   const { client: loraClient } = await connectServer(islet, loraServer);
   const online = await meter();
@@ -137,6 +144,7 @@ export async function furnish(islet: Islet, mark: string, callbackUrl: string) {
     ...{ app, appId, appSecret, manage, productId, sleeperProduct, callbackUrl, mark, ids, next },
     ...{ device, visited, sleeping, command, group, subscription, task, batch, newBatch },
     ...{ newGateway, newNode, loraGateway, loraNode },
+    upgradePackage,
     online: online.deviceId,
     wished,
     /** As in the texts of answers. */

@@ -98,6 +98,7 @@ export const PROBLEMS: Record<ProblemCode, Problem> = {
   DIAGNOSIS_UNSUPPORTED: { status: 409, title: "The product does not support this" },
   DIAGNOSIS_TASK_NOT_FOUND: { status: 404, title: "There is no such task" },
 
+  PAGE_BEYOND_LIMIT: { status: 400, title: "There are no such pages" },
   PACKAGE_NOT_FOUND: { status: 404, title: "There is no such package" },
   PACKAGE_INVALID: { status: 422, title: "The package cannot be used" },
   PACKAGE_EXISTS: { status: 409, title: "The product has a package of this version already" },

@@ -22,6 +22,7 @@ const inAll = <T>(sections: readonly CallSection[], value: T) =>
 const COMMANDS = ["1.9.1", "1.9.2", "1.9.3", "1.9.5", "1.9.6"] as const;
 const GROUPS = ["1.11.1", "1.11.2", "1.11.3", "1.11.4", "1.11.5"] as const;
 const GROUP_MEMBERS = ["1.11.6", "1.11.7", "1.11.8"] as const;
+const UPGRADES = ["1.12.1", "1.12.2", "1.12.3"] as const;
 const LORA = ["1.5.10", "1.5.11", "1.5.12", "1.5.13", "1.5.14", "1.5.15"] as const;
 
 const KEY_MISSING = oneOf<Row>({ ...inAll<Row>([...COMMANDS, ...LORA], [500, "100220"]), "1.7.2": [500, "100229"] }, [
@@ -64,6 +65,7 @@ const CALLER_UNKNOWN = oneOf<Row>(
     "1.7.4": [403, "1010005"],
     "1.7.5": [403, "1010005"],
     "1.7.6": [403, "1010005"],
+    ...inAll<Row>(UPGRADES, [403, "1010005"]),
   },
   [403, "100203"],
 );
@@ -87,6 +89,7 @@ const BAD_INPUT = oneOf<Row>(
     "1.6.2": [400, "100216"],
     "1.6.3": [400, "100216"],
     "1.7.2": [400, "100228"],
+    ...inAll<Row>(UPGRADES, [400, "120015"]),
   },
   [400, "100022"],
 );
@@ -125,7 +128,7 @@ function callerIsOther(access: "query" | "edit" | undefined) {
 /** With the right to read only: what is read, and what concerns the caller's own address. */
 const isRead = (section: CallSection) =>
   REQUESTS[section].method === "GET" || section === "1.7.1" || section === "1.7.6";
-const OWN_ONLY: readonly CallSection[] = ["1.7.2"];
+const OWN_ONLY: readonly CallSection[] = ["1.7.2", ...UPGRADES];
 const NAMES_OWNER = CALL_SECTIONS.filter((section) => !OWN_ONLY.includes(section));
 const IN_BODY: readonly [CallSection, field: string][] = [
   ["1.5.10", "ownerAppId"],
@@ -143,7 +146,7 @@ describe.each(CALL_SECTIONS)("%s", (section) => {
     const h = harness();
     const answer = await send(h, sample);
     expect(h.faults).toEqual([]);
-    const isSilent = answer.status === 204 || ["1.7.2", "1.11.2", "1.11.8"].includes(section);
+    const isSilent = answer.status === 204 || ["1.7.2", "1.11.2", "1.11.8", "1.12.3"].includes(section);
     if (isSilent) expect([answer.text, answer.type]).toEqual(["", null]);
     else expect(answer.type).toBe("application/json; charset=UTF-8");
     expect(answer.json?.error_code).toBeUndefined();
@@ -271,7 +274,10 @@ test.each(OWN_ONLY)("%s has no parameter for an owner: who names one acts for it
     path: withQuery(sample.path, "appId=app-1&appId=app-9"),
     body: { ...sample.body, appId: "app-1" },
   });
-  expect(answer.json?.error_code).toBeUndefined();
+  // The one package is app-1's.
+  expect(answer.json?.error_code).toBe(section === "1.12.2" || section === "1.12.3" ? "123002" : undefined);
+  if (section === "1.12.1") expect(h.packages.list.mock.calls[0]?.[0].appNo).toBe(otherApplication.no);
+  if (section !== "1.7.2") return expect(h.effects()).toBe(0);
   expect(h.subscriptions.subscribe.mock.calls).toMatchObject([[{ appNo: otherApplication.no, appId: "app-2" }]]);
 });
 

@@ -61,6 +61,9 @@ export type Section =
   | "1.11.6"
   | "1.11.7"
   | "1.11.8"
+  | "1.12.1"
+  | "1.12.2"
+  | "1.12.3"
   | "none";
 
 const row = (status: ErrorStatus, code: string, desc: string): ErrorRow => ({ status, code, desc });
@@ -187,6 +190,7 @@ const BASE: Record<ErrorKey, ErrorRow> = {
   DIAGNOSIS_UNSUPPORTED: INPUT_100022,
   DIAGNOSIS_TASK_NOT_FOUND: NOT_FOUND,
 
+  PAGE_BEYOND_LIMIT: row(400, "123029", "pageNo or pageSize beyond the limit."),
   PACKAGE_NOT_FOUND: row(404, "123002", "Device or package file not found."),
   PACKAGE_IN_USE: BAD_REQUEST, // 1.12.3 does not say what becomes of a package that a task uses
   // Only our own API takes packages and keys.
@@ -292,6 +296,8 @@ const BATCH_QUERIES = {
   REQUIRED_MISSING: row(400, "100019", "Illegal request."),
   APP_NOT_AUTHORIZED: row(403, "100217", "The application hasn't been authorized"),
 } satisfies Overrides;
+// 1.12 has no rows for an application that does not exist.
+const UPGRADES: Overrides = { ...badInput(BAD_REQUEST), CALLER_APP_NOT_FOUND: BASE.TOKEN_INVALID };
 const LORA: Overrides = {
   APP_KEY_MISSING: APP_KEY_500,
   APP_NOT_FOUND: at(404, BASE.APP_NOT_FOUND),
@@ -371,6 +377,9 @@ const BY_SECTION: Record<Section, Overrides> = {
   "1.11.6": GROUP_MEMBERS,
   "1.11.7": GROUP_MEMBERS,
   "1.11.8": GROUP_MEMBERS,
+  "1.12.1": UPGRADES,
+  "1.12.2": UPGRADES,
+  "1.12.3": UPGRADES,
   none: {},
 };
 

@@ -6,6 +6,7 @@ import type { CommandService } from "../../capabilities/commands/command";
 import type { DeviceService } from "../../capabilities/devices/device-service";
 import type { GroupService } from "../../capabilities/groups/group";
 import type { LoraService } from "../../capabilities/lora/lora";
+import type { PackageService } from "../../capabilities/packages/package";
 import type { ProductService } from "../../capabilities/products/product";
 import type { DesiredShadow } from "../../capabilities/shadow/desired";
 import type { ReportedShadow } from "../../capabilities/shadow/reported-shadow";
@@ -25,6 +26,7 @@ import { endpoints, errorBody } from "./endpoint";
 import { groupRoutes } from "./group-routes";
 import { loginRoutes } from "./login-routes";
 import { loraRoutes } from "./lora-routes";
+import { packageRoutes } from "./package-routes";
 import { registrationRoutes } from "./registration-routes";
 import { shadowRoutes } from "./shadow-routes";
 import { subscriptionRoutes } from "./subscription-routes";
@@ -61,6 +63,7 @@ export type OceanConnectPorts = {
   readonly shadow: ReportedShadow;
   readonly desired: DesiredShadow;
   readonly lora: LoraService;
+  readonly packages: Pick<PackageService, "find" | "list" | "remove">;
   readonly settings?: OceanConnectSettings;
 };
 
@@ -81,7 +84,8 @@ export function oceanConnect({ settings = OCEANCONNECT_DEFAULTS, ...ports }: Oce
     .route("/", commandRoutes(calls, commands))
     .route("/", commandCancelRoutes(calls, commands))
     .route("/", batchRoutes(calls, ports.batch))
-    .route("/", groupRoutes(calls, groups));
+    .route("/", groupRoutes(calls, groups))
+    .route("/", packageRoutes(calls, ports.packages));
   return refuseTheRest(app, calls);
 }
 

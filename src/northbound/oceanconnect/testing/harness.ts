@@ -8,6 +8,7 @@ import type { DeviceId } from "../../../capabilities/devices/device";
 import type { DeviceService } from "../../../capabilities/devices/device-service";
 import type { Group, GroupId, GroupService } from "../../../capabilities/groups/group";
 import type { LoraGateway, LoraNode, LoraService } from "../../../capabilities/lora/lora";
+import type { PackageId, PackageService, UpgradePackage } from "../../../capabilities/packages/package";
 import type { CompiledProduct, ProductId, ProductService } from "../../../capabilities/products/product";
 import type { DesiredShadow } from "../../../capabilities/shadow/desired";
 import type { ReportedShadow } from "../../../capabilities/shadow/reported-shadow";
@@ -104,6 +105,12 @@ export const loraNode: LoraNode = {
   deviceClass: "classA",
   joinType: "OTAA",
   appKey: "2b7e151628aed2a6abf7158809cf4f3c",
+};
+export const upgradePackage: UpgradePackage = {
+  ...{ no: 4, fileId: "0a".repeat(16) as PackageId, appNo: application.no, appId: application.id, kind: "software" },
+  ...{ name: "meter_signed.zip", version: "V1.0.10", deviceType: "Meter", manufacturerName: "Acme", model: "M1" },
+  ...{ protocolType: "LWM2M", sourceVersions: ["V1.0.?"], shardSize: 500, checkCode: 0x06c2, fileName: "meter.pkg" },
+  ...{ size: 1_000, sha256: "ab".repeat(32), description: undefined, date: "2017-08-11", uploadedAt: CREATED_AT },
 };
 export const group: Group = {
   no: 5,
@@ -251,6 +258,11 @@ function ports() {
       node: mock<LoraService["node"]>(() => loraNode),
       delete: mock<LoraService["delete"]>(async () => {}),
     },
+    packages: {
+      find: mock<PackageService["find"]>((id) => (id === upgradePackage.fileId ? upgradePackage : undefined)),
+      list: mock<PackageService["list"]>(() => ({ items: [upgradePackage], total: 41 })),
+      remove: mock<PackageService["remove"]>(async () => {}),
+    },
     shadow: {
       of: mock<ReportedShadow["of"]>(() => [reported]),
       ofMany: mock<ReportedShadow["ofMany"]>(() => new Map([[device.no, [reported]]])),
@@ -269,7 +281,7 @@ export function harness(settings: Partial<OceanConnectSettings> = {}) {
     caller: undefined,
     reportFault: (error) => faults.push(error),
   };
-  const { devices, groups, subscriptions, commands, desired, lora, batch } = fakes;
+  const { devices, groups, subscriptions, commands, desired, lora, batch, packages } = fakes;
   const app = oceanConnect({
     ...fakes,
     devices: devices as unknown as DeviceService, // what the dialect calls is there; the rest would throw
@@ -325,6 +337,7 @@ export function harness(settings: Partial<OceanConnectSettings> = {}) {
         lora.registerGateway,
         lora.registerNode,
         lora.delete,
+        packages.remove,
       ].reduce((sum, { mock: { calls } }) => sum + calls.length, 0),
   };
 }

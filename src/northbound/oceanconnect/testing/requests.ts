@@ -140,6 +140,9 @@ export const REQUESTS: Record<Exclude<Section, "1.4.1" | "1.4.2" | "none">, Samp
     path: "/iocm/app/dm/v1.1.0/devices/deleteDevGroupTagFromDevices",
     body: { devGroupId: "g1", deviceIds: ["p1_node-1"] },
   },
+  "1.12.1": { method: "GET", path: "/iodm/northbound/v1.5.0/category" },
+  "1.12.2": { method: "GET", path: `/iodm/northbound/v1.5.0/category/${"0a".repeat(16)}` },
+  "1.12.3": { method: "DELETE", path: `/iodm/northbound/v1.5.0/category/${"0a".repeat(16)}` },
 };
 export type CallSection = keyof typeof REQUESTS;
 export const CALL_SECTIONS = Object.keys(REQUESTS) as CallSection[];

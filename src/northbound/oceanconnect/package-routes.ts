@@ -1,0 +1,107 @@
+import { Hono } from "hono";
+import { z } from "zod";
+import {
+  PACKAGE_ID_FORM,
+  type PackageKind,
+  type PackageService,
+  type UpgradePackage,
+} from "../../capabilities/packages/package";
+import { DomainError } from "../../platform/domain-error";
+import { renderUtcTime } from "../../platform/utc-time";
+import type { FrontEnv } from "../http/request-env";
+import type { Call, Endpoints } from "./endpoint";
+import { MAX_INTEGER, optional, text } from "./fields";
+
+const PATH = "/iodm/northbound/v1.5.0/category";
+
+export const FILE_TYPES = { firmwarePackage: "firmware", softwarePackage: "software" } as const satisfies Record<
+  string,
+  PackageKind
+>;
+const FILE_TYPE_OF = { firmware: "firmwarePackage", software: "softwarePackage" } as const;
+
+const wholeNumber = z.string().regex(/^[+-]?\d{1,15}$/, "is not a whole number");
+const filter = optional(text(256));
+const List = z.object({
+  fileType: optional(z.enum(Object.keys(FILE_TYPES) as (keyof typeof FILE_TYPES)[])),
+  deviceType: filter,
+  model: filter,
+  manufacturerName: filter,
+  manufactureName: filter, // as the example of 1.12.1 spells it
+  version: filter,
+  pageNo: optional(wholeNumber),
+  pageSize: optional(wholeNumber),
+});
+
+type Packages = Pick<PackageService, "find" | "list" | "remove">;
+
+/** 1.12.1 to 1.12.3: the caller's own packages. They are uploaded through the management API. */
+export function packageRoutes({ call }: Endpoints, packages: Packages) {
+  return new Hono<FrontEnv>()
+    .get(
+      PATH,
+      call("1.12.1", { needs: "own", query: List }, ({ application, query }) => {
+        const pageNo = within("pageNo", query.pageNo, 0, 0, MAX_INTEGER);
+        const pageSize = within("pageSize", query.pageSize, 10, 1, 100);
+        const { items, total } = packages.list(
+          {
+            appNo: application.no,
+            kind: query.fileType && FILE_TYPES[query.fileType],
+            deviceType: query.deviceType,
+            model: query.model,
+            manufacturerName: query.manufacturerName ?? query.manufactureName,
+            version: query.version,
+          },
+          pageNo,
+          pageSize,
+        );
+        return { status: 200, json: { data: items.map(toCategory), pageNo, pageSize, totalCount: total } };
+      }),
+    )
+    .get(
+      `${PATH}/:fileId`,
+      call("1.12.2", { needs: "own" }, (it) => ({ status: 200, json: toCategory(ownPackage(packages, it)) })),
+    )
+    .delete(
+      `${PATH}/:fileId`,
+      call("1.12.3", { needs: "own" }, async (it) => {
+        await packages.remove(ownPackage(packages, it).fileId);
+        return { status: 200, json: undefined };
+      }),
+    );
+}
+
+/** Two errors for a page: what is no number (by the schema, 120015), and a number out of range (123029). */
+function within(field: string, given: string | undefined, fallback: number, min: number, max: number): number {
+  const value = given === undefined ? fallback : Number(given);
+  if (value >= min && value <= max) return value;
+  throw new DomainError("PAGE_BEYOND_LIMIT", { issues: [{ field, reason: `is not from ${min} to ${max}` }] });
+}
+
+/** Throws INPUT_INVALID for what can be no fileId, PACKAGE_NOT_FOUND also for another application's. */
+export function ownPackage(
+  packages: Pick<PackageService, "find">,
+  { application, param }: Pick<Call<unknown, unknown>, "application" | "param">,
+): UpgradePackage {
+  const fileId = param("fileId");
+  if (!PACKAGE_ID_FORM.test(fileId))
+    throw new DomainError("INPUT_INVALID", { issues: [{ field: "fileId", reason: "is not 32 hex digits" }] });
+  const found = packages.find(fileId);
+  if (found?.appNo !== application.no) throw new DomainError("PACKAGE_NOT_FOUND", { fileId });
+  return found;
+}
+
+/** CategoryInfo, with its fields in the order of the table. */
+const toCategory = (it: UpgradePackage) => ({
+  fileId: it.fileId,
+  name: it.name,
+  version: it.version,
+  fileType: FILE_TYPE_OF[it.kind],
+  deviceType: it.deviceType,
+  model: it.model,
+  manufacturerName: it.manufacturerName,
+  protocolType: it.protocolType,
+  description: it.description ?? null,
+  date: it.date ?? null,
+  uploadTime: renderUtcTime(it.uploadedAt),
+});
