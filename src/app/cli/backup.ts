@@ -12,8 +12,10 @@ export const backupCommand: Command = {
   async run(words, { out, environment }) {
     const { positional, flags } = parseArguments(words);
     const [file = ""] = expectWords(positional, "FILE");
-    const { files } = await backUp(dataPaths(readConfig(flags, environment).data), file, systemClock);
+    const { files, lost } = await backUp(dataPaths(readConfig(flags, environment).data), file, systemClock);
     out(`${file}: ${files.length} files, ${files.reduce((sum, { size }) => sum + size, 0)} bytes before compression\n`);
+    for (const fileId of lost)
+      out(`the file of package ${fileId} is missing in the data folder: it is not in the backup\n`);
     if (environment.ISLET_MASTER_KEY !== undefined)
       out("the master key comes from the environment and is not in the backup: keep it elsewhere\n");
     return 0;

@@ -6,6 +6,7 @@ import { checkConfigCommand, printConfigCommand } from "./config";
 import { demoCommand } from "./demo";
 import { healthCommand } from "./health";
 import { serveCommand } from "./serve";
+import { signCommand } from "./sign";
 import { simCommand } from "./sim";
 import { versionCommand } from "./version";
 
@@ -15,6 +16,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   "check-config": checkConfigCommand,
   "print-config": printConfigCommand,
   sim: simCommand,
+  sign: signCommand,
   health: healthCommand,
   backup: backupCommand,
   restore: restoreCommand,
