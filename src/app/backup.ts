@@ -7,6 +7,7 @@ import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { pack } from "tar-stream";
 import type { Clock } from "../platform/clock";
+import { keepPackages } from "./backup-packages";
 import { type DataPaths, isInstalled } from "./data-folder";
 import { VERSION } from "./version";
 
@@ -22,18 +23,23 @@ export const MANIFEST = "manifest.json";
 /**
  * Writes both databases, keys, certificates and packages into one archive (tar, gzip; mode 0600 because it holds keys).
  * Works beside a running server: each database is copied as of one moment, the telemetry first, so that whatever it
- * refers to is in the registry's copy. Throws when the folder holds no installation or FILE exists.
+ * refers to is in the registry's copy. `lost`: packages that the registry knows, and whose files are missing. Throws when the folder holds no installation or FILE exists.
  */
-export async function backUp(paths: DataPaths, file: string, clock: Clock): Promise<Manifest> {
+export async function backUp(
+  paths: DataPaths,
+  file: string,
+  clock: Clock,
+): Promise<Manifest & { lost: readonly string[] }> {
   if (!isInstalled(paths)) throw new Error(`${paths.folder} holds no Islet data`);
   if (existsSync(file)) throw new Error(`${file} exists already`);
   const staging = mkdtempSync(`${file}.partial-`); // beside FILE: the disk of the data may be nearly full
   try {
     copyDatabase(paths.telemetry, join(staging, "telemetry.db"));
-    copyDatabase(paths.registry, join(staging, "registry.db"));
+    const lost = copyRegistry(paths, staging);
     const sources = [
       ...["registry.db", "telemetry.db"].map((name) => ({ name, path: join(staging, name) })),
-      ...[paths.masterKey, paths.tls, paths.packages].flatMap((path) => filesBelow(paths.folder, path)),
+      ...[paths.masterKey, paths.tls].flatMap((path) => filesBelow(paths.folder, path)),
+      ...filesBelow(staging, join(staging, PACKAGES)),
     ];
     const files = [];
     for (const source of sources) files.push({ ...source, ...(await measure(source.path)) });
@@ -46,9 +52,28 @@ export async function backUp(paths: DataPaths, file: string, clock: Clock): Prom
     const partial = join(staging, "archive");
     await writeArchive(partial, manifest, files);
     await rename(partial, file); // an interrupted backup never looks like a whole one
-    return manifest;
+    return { ...manifest, lost };
   } finally {
     rmSync(staging, { recursive: true, force: true });
+  }
+}
+
+const PACKAGES = "packages";
+
+/**
+ * The registry with the contents of all packages that are in it. A package may be removed between the two: then the copy
+ * is made again. What is missing once more, though its row is still there, is lost on the disk; its ids are given back.
+ */
+function copyRegistry(paths: DataPaths, staging: string): string[] {
+  const copy = join(staging, "registry.db");
+  const kept = join(staging, PACKAGES);
+  let missingBefore: string[] = [];
+  for (;;) {
+    for (const path of [copy, kept]) rmSync(path, { recursive: true, force: true });
+    copyDatabase(paths.registry, copy);
+    const missing = keepPackages(copy, paths.packages, kept);
+    if (missing.every((fileId) => missingBefore.includes(fileId))) return missing;
+    missingBefore = missing;
   }
 }
 
