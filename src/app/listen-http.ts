@@ -1,5 +1,5 @@
 import { docsPage } from "../northbound/http/docs-page";
-import { httpFront } from "../northbound/http/http-front";
+import { httpFront, type Mount } from "../northbound/http/http-front";
 import { type HttpServer, serveHttp } from "../northbound/http/serve-http";
 import { systemRoutes } from "../northbound/http/system-routes";
 import { type managementApi, managementMount, managementOpenApi } from "../northbound/management";
@@ -23,10 +23,12 @@ type Parts = {
   readonly storage: Storage;
   readonly vendor: ReturnType<typeof oceanConnect>;
   readonly management: ReturnType<typeof managementApi>;
+  /** Where devices fetch their packages. */
+  readonly download: Mount;
 };
 
 /** Opens http and https over one front: the vendor's API, our own, and the pages of the process. */
-export function listenHttp({ config, clock, ids, log, metrics, tls, storage, vendor, management }: Parts) {
+export function listenHttp({ config, clock, ids, log, metrics, tls, storage, vendor, management, download }: Parts) {
   const openApi = managementOpenApi(management, VERSION);
   const system = systemRoutes({
     checks: [
@@ -37,7 +39,7 @@ export function listenHttp({ config, clock, ids, log, metrics, tls, storage, ven
     caCertificate: () => tls.ca,
   });
   const fetch = httpFront({
-    mounts: [oceanConnectMount(vendor), managementMount(management)],
+    mounts: [oceanConnectMount(vendor), managementMount(management, config.settings.packages.maxUploadBytes), download],
     otherwise: system,
     ...{ log, metrics, clock, ids, settings: { maxBodyBytes: config["http.max_body_bytes"] } },
   });

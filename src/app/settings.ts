@@ -14,6 +14,7 @@ import { DEVICE_DEFAULTS } from "../capabilities/devices/device-settings";
 import { DIAGNOSIS_DEFAULTS } from "../capabilities/diagnosis/task";
 import { GROUP_DEFAULTS } from "../capabilities/groups/group";
 import { LORA_DEFAULTS } from "../capabilities/lora/lora";
+import { PACKAGE_DEFAULTS } from "../capabilities/packages/settings";
 import { TOPIC_LIMITS } from "../capabilities/products/custom-topics";
 import { ZIP_LIMITS } from "../capabilities/products/read-zip";
 import { RESOURCE_DEFAULTS } from "../capabilities/resources/settings";
@@ -22,6 +23,7 @@ import { DEFAULT_PUSH_SETTINGS } from "../capabilities/subscriptions/push-settin
 import { HISTORY_DEFAULTS, INGEST_DEFAULTS, PURGE_DEFAULTS, RECENT_DEFAULTS } from "../capabilities/telemetry/settings";
 import { TRACE_DEFAULTS } from "../capabilities/trace/settings";
 import { BODY_LIMITS } from "../northbound/http/json-body";
+import { DOWNLOAD_DEFAULTS } from "../northbound/http/package-download";
 import { OCEANCONNECT_DEFAULTS } from "../northbound/oceanconnect";
 
 const { maxCapabilityDevices, maxHistoryDevices } = OCEANCONNECT_DEFAULTS;
@@ -74,6 +76,30 @@ export const GROUPS = {
       maxRatio: "times that a file may grow when it is unpacked",
       maxTopics: "custom topics of a product",
       maxNameLength: "characters of their names",
+    },
+  ),
+  packages: group(
+    { ...PACKAGE_DEFAULTS, ...DOWNLOAD_DEFAULTS },
+    {
+      maxUploadBytes: "largest signed upgrade package",
+      maxContentBytes: "its files, unpacked",
+      maxEntries: "files and folders in it",
+      maxDirectoryBytes: "largest directory of it",
+      maxTextBytes: "largest UpgradeDesc.json and manifest",
+      maxRatio: "times that a file may grow when it is unpacked",
+      freeRatioBytes: "up to this size it may grow any number of times",
+      maxPackagesPerApplication: "packages of an application",
+      maxPublicKeysPerApplication: "manufacturers of an application that have a public key",
+      maxSourceVersions: "source versions of a package",
+      maxUploads: "uploads at the same time",
+      uploadStallMs: "an upload that sends nothing for so long is given up",
+      contentCachePieces: "pieces of packages held in memory for downloads by CoAP and PCP",
+      contentPieceBytes: "size of such a piece",
+      maxOpenContents: "packages whose files are open for that",
+      maxDownloads: "downloads by HTTP at the same time",
+      maxDownloadsPerToken: "the same of one device",
+      maxWholeBytes: "up to this size an answer is made at once, and tells its length",
+      downloadStallMs: "a download that takes nothing for so long is cut",
     },
   ),
   codecs: group(CODEC_DEFAULTS, {
@@ -347,6 +373,7 @@ export const GROUP_TITLES: { readonly [G in keyof typeof GROUPS]: string } = {
   attempts: "guessing of passwords and secrets",
   query: "answers of the vendor's API",
   products: "product packages and models",
+  packages: "upgrade packages",
   codecs: "codecs of products",
   devices: "registration and status of devices",
   groups: "groups of devices",

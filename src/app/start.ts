@@ -12,6 +12,7 @@ import { startDiagnosisUpkeep } from "../capabilities/diagnosis/diagnosis-upkeep
 import { groupService } from "../capabilities/groups/group-service";
 import { createLora } from "../capabilities/lora/lora-service";
 import { startLoraUpkeep } from "../capabilities/lora/withdrawals";
+import { openPackages } from "../capabilities/packages/open-packages";
 import type { ProductEvents } from "../capabilities/products/product";
 import { productService } from "../capabilities/products/product-service";
 import { openResources } from "../capabilities/resources/open-resources";
@@ -29,6 +30,7 @@ import { lastSeen } from "../capabilities/telemetry/last-seen";
 import { startMovingRecents } from "../capabilities/telemetry/move-recent";
 import { openRecentBlocks } from "../capabilities/telemetry/recent-blocks";
 import { createTraces } from "../capabilities/trace/trace";
+import { packageDownload } from "../northbound/http/package-download";
 import { managementApi } from "../northbound/management";
 import { notificationRenderer, oceanConnect } from "../northbound/oceanconnect";
 import { loadServerTls } from "../platform/certificates";
@@ -106,6 +108,11 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     ...{ db: registry, transactor, applications, events: productEvents, ids, clock },
     settings: { zip: settings.products, topics: settings.products },
   });
+  const { packages, publicKeys, uploads, openContent, ...contentOfPackages } = openPackages({
+    ...{ db: registry, folder: paths.packages, transactor, applications, applicationEvents, ids, clock, log },
+    settings: settings.packages,
+  });
+  opened.defer(() => contentOfPackages.close());
   const { devices, subDevices, tags, hasDevices, startExpiry, startSilenceSweep, ...deviceSteps } = openDevices({
     ...{ db: registry, transactor, applications, products, events: deviceEvents, applicationEvents, productEvents },
     ...{ sealer: secrets.sealer, ids, clock, log, settings: settings.devices },
@@ -214,12 +221,18 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   opened.defer(async () => void (await Promise.all(doors.map((stop) => stop())))); // at once: each has its grace time
   const device = await access.listen();
   await commands.resume();
+  // No upgrade gives tokens yet.
+  const download = packageDownload({
+    ...{ tokens: { authorizeDownload: () => undefined }, packages, openContent, clock, settings: settings.packages },
+  });
   const http = listenHttp({
+    download,
     ...{ config, clock, ids, log, metrics, tls, storage },
     vendor: oceanConnect({
       ...{ tokens, applications, grants, products, devices, groups, commands, history, shadow, batch },
       desired: desiredShadow.desired,
       lora: lora.service,
+      packages,
       subscriptions: push.subscriptions,
       settings: {
         ...settings.query,
@@ -241,7 +254,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
       },
       ...{ desired: desiredShadow.desired, codecs: codecs.service, lastSeen: seen, pushCertificates },
       ...{ subscriptions: push.subscriptions, pushLog: push.log },
-      ...{ resources, diagnosis, groups, tags, batch },
+      ...{ resources, diagnosis, groups, tags, batch, packages, publicKeys, packageUploads: uploads },
     }),
   });
   doors.push(http.stop);

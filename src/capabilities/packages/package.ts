@@ -115,7 +115,7 @@ export interface PackageContents {
 
 /** Says which package a token of an upgrade opens, and only as long as it does (ota.md 8.3: 24 h, or until the result). */
 export interface DownloadTokens {
-  authorize(token: string): number | undefined;
+  authorizeDownload(token: string): Pick<UpgradePackage, "no"> | undefined;
 }
 
 /** Where devices fetch a package by HTTP, below the address of the platform. */

@@ -19,6 +19,8 @@ export type Mount = {
   /** First segments of its paths: `manage` owns `/manage` and everything below. */
   readonly prefixes: readonly string[];
   readonly fetch: (request: Request, env: RequestEnv) => Response | Promise<Response>;
+  /** Largest body of a request whose body may be larger than that of others, or undefined. */
+  readonly maxBodyBytes?: (method: string, path: string) => number | undefined;
   /** Its words for an error outside of its routes: a body that is too large, a fault that it did not catch. */
   readonly fail: (error: Error, env: RequestEnv, path: string) => Response;
 };
@@ -33,7 +35,11 @@ type Parts = {
   readonly ids: Ids;
   readonly settings?: FrontSettings;
 };
-export type HttpFront = (request: Request, peer?: string) => Promise<Response>;
+export type HttpFront = (
+  request: Request,
+  peer?: string,
+  setTimeLimit?: RequestEnv["setTimeLimit"],
+) => Promise<Response>;
 
 /**
  * Everything that http and https listeners serve: gives each request its id, bounds its body, hands it to the dialect
@@ -52,7 +58,7 @@ export function httpFront({
   for (const mount of mounts) for (const prefix of mount.prefixes) owners.set(prefix, mount);
   const count = requestMetrics(metrics);
 
-  return async (raw, peer) => {
+  return async (raw, peer, setTimeLimit) => {
     const startedAt = clock.monotonic();
     const requestId = requestIdOf(raw) ?? ids.next();
     const path = pathOf(raw.url);
@@ -61,6 +67,7 @@ export function httpFront({
       requestId,
       peer,
       caller: undefined,
+      setTimeLimit,
       reportFault(error) {
         const fields = { requestId, method: raw.method, path: shorten(path), error };
         if (raw.signal.aborted)
@@ -89,7 +96,7 @@ export function httpFront({
     let isBounded = () => false;
     let response: Response;
     try {
-      const limited = limitBody(raw, settings.maxBodyBytes);
+      const limited = limitBody(raw, owner.maxBodyBytes?.(raw.method, path) ?? settings.maxBodyBytes);
       isBounded = limited.isBounded;
       response = await owner.fetch(limited.request, env);
     } catch (error) {

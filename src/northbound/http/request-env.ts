@@ -9,6 +9,11 @@ export type RequestEnv = {
   readonly peer: string | undefined;
   /** Set by the dialect once it knows who calls: an application or an operator. For the access log. */
   caller: string | undefined;
+  /**
+   * Instead of the listener's: seconds from now to the end of the answer, at most 255; 0: none, for bodies that may take
+   * any time. Who lifts it sees to it that a silent peer does not stay for ever. Not there without a real connection.
+   */
+  readonly setTimeLimit?: ((seconds: number) => void) | undefined;
   /** For what is our fault: logged with its stack; the caller gets a generic answer. */
   reportFault(error: unknown): void;
 };

@@ -27,7 +27,11 @@ export type ServeOptions = {
   readonly listen: string;
   /** PEM texts. */
   readonly tls?: { readonly cert: string; readonly key: string };
-  readonly fetch: (request: Request, peer: string | undefined) => Response | Promise<Response>;
+  readonly fetch: (
+    request: Request,
+    peer: string | undefined,
+    setTimeLimit: (seconds: number) => void,
+  ) => Response | Promise<Response>;
   readonly clock: Clock;
   readonly settings?: ServeSettings;
 };
@@ -45,7 +49,8 @@ export function serveHttp({ listen, tls, fetch, clock, settings = SERVE_DEFAULTS
       reusePort: false, // without it `development: false` lets two processes share a port in silence
       idleTimeout: Math.min(255, Math.ceil(settings.requestTimeoutMs / 1_000)),
       maxRequestBodySize: Number.MAX_SAFE_INTEGER, // the front counts, and refuses in the dialect's words
-      fetch: (request, own) => fetch(withWholeUrl(request, own), own.requestIP(request)?.address),
+      fetch: (request, own) =>
+        fetch(withWholeUrl(request, own), own.requestIP(request)?.address, (seconds) => own.timeout(request, seconds)),
     });
   } catch (cause) {
     throw new Error(`cannot listen on ${listen}: ${reasonOf(cause)}`, { cause });

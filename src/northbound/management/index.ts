@@ -14,7 +14,7 @@ import { deviceRoutes } from "./device-routes";
 import { diagnosisRoutes } from "./diagnosis-routes";
 import { grantRoutes } from "./grant-routes";
 import { groupRoutes } from "./group-routes";
-import { laterRoutes } from "./later-routes";
+import { isPackageUpload, packageRoutes } from "./package-routes";
 import { productRoutes } from "./product-routes";
 import { pushCertificateRoutes } from "./push-certificate-routes";
 import { pushRoutes } from "./push-routes";
@@ -39,7 +39,8 @@ export type ManagementPorts = { readonly sessions: ManagementSessions } & Parame
   Parameters<typeof subscriptionRoutes>[0] &
   Parameters<typeof batchRoutes>[0] &
   Parameters<typeof groupRoutes>[0] &
-  Parameters<typeof tagRoutes>[0];
+  Parameters<typeof tagRoutes>[0] &
+  Parameters<typeof packageRoutes>[0];
 
 const BASE = "/manage/v1";
 
@@ -63,7 +64,7 @@ export function managementApi(ports: ManagementPorts, limits: JsonLimits = JSON_
     batchRoutes(ports),
     groupRoutes(ports),
     tagRoutes(ports),
-    laterRoutes(ports),
+    packageRoutes(ports),
   ];
 
   app.use(
@@ -85,12 +86,17 @@ export function managementApi(ports: ManagementPorts, limits: JsonLimits = JSON_
   return app;
 }
 
+/** What may stand around the file of an upload. */
+const FORM_BYTES = 1024 * 1024;
+
 const about = (path: string, { requestId }: RequestEnv) => ({ path, requestId });
 
 /** For the HTTP front. Also answers what no other dialect owns, when it is the front's `otherwise`. */
-export const managementMount = (app: OpenAPIHono<FrontEnv>): Mount => ({
+export const managementMount = (app: OpenAPIHono<FrontEnv>, maxPackageBytes?: number): Mount => ({
   name: "management",
   prefixes: ["manage"],
+  maxBodyBytes: (method, path) =>
+    maxPackageBytes !== undefined && isPackageUpload(method, path) ? maxPackageBytes + FORM_BYTES : undefined,
   fetch: app.fetch,
   fail: (error, env, path) => renderProblem(error, about(path, env)),
 });

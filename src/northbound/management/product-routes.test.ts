@@ -136,12 +136,3 @@ test("DELETE /products/{productId}", async () => {
   expect((await ask("DELETE", "/products/p1")).status).toBe(204);
   expect(calls).toEqual([["delete", "p1"]]);
 });
-
-test.each([
-  ["POST", "/apps/app1/public-keys", 501, "NOT_AVAILABLE"],
-  ["POST", "/apps/app1/packages", 501, "NOT_AVAILABLE"],
-  ["POST", "/apps/other/packages", 404, "APP_NOT_FOUND"],
-])("%s %s is %i", async (method, path, status, code) => {
-  const answer = await startApi().ask(method, path, { kind: "script", source: "x" });
-  expect([answer.status, answer.body.code]).toEqual([status, code]);
-});

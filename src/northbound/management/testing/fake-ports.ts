@@ -8,6 +8,8 @@ import type { Device, DeviceId } from "../../../capabilities/devices/device";
 import type { KnownTag } from "../../../capabilities/devices/tags";
 import type { DiagnosisTask, TaskId } from "../../../capabilities/diagnosis/task";
 import type { Group, GroupId } from "../../../capabilities/groups/group";
+import type { PackageId, UpgradePackage } from "../../../capabilities/packages/package";
+import type { ManufacturerKey } from "../../../capabilities/packages/public-key";
 import type { Product, ProductId } from "../../../capabilities/products/product";
 import type { PushTargetView } from "../../../capabilities/subscriptions/push-log";
 import type { Subscription, SubscriptionId } from "../../../capabilities/subscriptions/subscription";
@@ -172,6 +174,17 @@ export const group: Group = {
 export const otherGroup: Group = { ...group, no: 22, id: "g2" as GroupId, name: "attic", parentId: group.id };
 const tag: KnownTag = { tagName: "floor", tagValue: "2", devices: 1, defined: false };
 
+export const upgradePackage: UpgradePackage = {
+  ...{ no: 4, fileId: "0a".repeat(16) as PackageId, appNo: 7, appId: application.id, kind: "firmware", name: "fw" },
+  ...{ version: "2.0", deviceType: "Sensor", manufacturerName: "Maker", model: "S1", protocolType: "MQTT" },
+  ...{ sourceVersions: ["1.*"], shardSize: 500, checkCode: 0xa5, fileName: "fw.bin", size: 9, sha256: "ab".repeat(32) },
+  ...{ description: undefined, date: undefined, uploadedAt: AT },
+};
+export const publicKey: ManufacturerKey = {
+  ...{ appNo: 7, manufacturerName: "Maker", pem: "PEM", algorithm: "ecdsa-p256", fingerprint: "cd".repeat(32) },
+  createdAt: AT,
+};
+
 export const diagnosisTask: DiagnosisTask = {
   no: 1,
   id: "d1" as TaskId,
@@ -214,6 +227,10 @@ type Call = [method: string, ...args: unknown[]];
 
 /** Each service knows one thing of each kind and records what it was asked to do. */
 function fakePorts(record: (...call: Call) => void): ManagementPorts {
+  const packageOf = (fileId: string): UpgradePackage => {
+    if (fileId === upgradePackage.fileId) return upgradePackage;
+    throw new DomainError("PACKAGE_NOT_FOUND", { fileId });
+  };
   const known = <T>(id: string, thing: T & { id: string }, code: ConstructorParameters<typeof DomainError>[0]): T => {
     if (id !== thing.id) throw new DomainError(code, { id });
     return thing;
@@ -619,6 +636,42 @@ function fakePorts(record: (...call: Call) => void): ManagementPorts {
       async move(...args) {
         record("move", ...args);
         return [];
+      },
+    },
+    packages: {
+      get: (id) => packageOf(id),
+      list(...args) {
+        record("list", ...args);
+        return page(upgradePackage);
+      },
+      async remove(id) {
+        record("remove", packageOf(id).fileId);
+      },
+    },
+    packageUploads: {
+      async receive(chunks) {
+        const found: Uint8Array[] = [];
+        for await (const chunk of chunks) found.push(Uint8Array.from(chunk));
+        record("receive", Buffer.concat(found).toString());
+        return {
+          async store(appId, input) {
+            record("store", appId, input);
+            if (input.fileName === "bad.zip")
+              throw new DomainError("PACKAGE_INVALID", { file: "linux/a", path: "$", reason: "is empty" });
+            return upgradePackage;
+          },
+          discard: async () => record("discard"),
+        };
+      },
+    },
+    publicKeys: {
+      async put(appId, manufacturerName, pem) {
+        record("put", app(appId).id, manufacturerName, pem);
+        return { ...publicKey, manufacturerName, pem };
+      },
+      list: (appId) => [{ ...publicKey, appNo: app(appId).no }],
+      async remove(...args) {
+        record("remove", ...args);
       },
     },
     tags: {
