@@ -3,10 +3,10 @@ import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { unzipSync } from "fflate";
-import { CONTENT, sampleDesc, signed, softwareZip, zip } from "../../src/capabilities/packages/testing/archives";
-import { packageBench } from "../../src/capabilities/packages/testing/package-bench";
 import { APP_A } from "../../src/capabilities/devices/testing/device-bench";
 import { parsePrivateKey } from "../../src/capabilities/packages/signature";
+import { CONTENT, sampleDesc, signed, softwareZip, zip } from "../../src/capabilities/packages/testing/archives";
+import { packageBench } from "../../src/capabilities/packages/testing/package-bench";
 import { withProgram } from "../support/foreign";
 import { runIslet, temporaryFolder } from "../support/islet";
 
@@ -56,9 +56,13 @@ describe.each([
   openssl.test("OpenSSL reads our keys and verifies our signature", async () => {
     using folder = temporaryFolder();
     const at = (name: string) => join(folder.path, name);
-    const made = await runIslet(["sign", "keygen", folder.path, "--algorithm", algorithm], { ISLET_SIGN_PASSWORD: "pw" });
+    const made = await runIslet(["sign", "keygen", folder.path, "--algorithm", algorithm], {
+      ISLET_SIGN_PASSWORD: "pw",
+    });
     expect(made).toMatchObject({ code: 0, err: "" });
-    expect(run("pkey", "-in", at("private.pem"), "-passin", "pass:pw", "-pubout")).toBe(readFileSync(at("public.pem"), "utf8"));
+    expect(run("pkey", "-in", at("private.pem"), "-passin", "pass:pw", "-pubout")).toBe(
+      readFileSync(at("public.pem"), "utf8"),
+    );
     const key = parsePrivateKey(readFileSync(at("private.pem"), "utf8"), "pw");
     const files = unzipSync(await signed(softwareZip(), key));
     for (const name of ["manifest.json", "manifest.sig"]) writeFileSync(at(name), files[`META/${name}`] ?? "");

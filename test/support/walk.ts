@@ -5,8 +5,8 @@ import { setUp } from "./api";
 import { connectDevice, dataTopic, report } from "./device";
 import { eventually } from "./eventually";
 import type { Islet } from "./islet";
-import { packageDesk, signedSoftware } from "./packages";
 import { addLoraProducts, connectServer, registerServer } from "./lora";
+import { packageDesk, signedSoftware } from "./packages";
 
 export type Sample = { readonly method: string; readonly path: string; readonly body?: Record<string, unknown> };
 
