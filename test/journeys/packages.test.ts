@@ -210,7 +210,7 @@ test("a large upload costs no memory, and one that breaks off leaves nothing", a
   expect(await desk.upload(archive, fields)).toMatchObject({ status: 201, body: { size: 150_000_000 } });
   clearInterval(watching);
   console.log(`an upload of 150 MB: ${Math.round(peak - before)} MB more memory at most`);
-  // What is collected late stays some 200 MB, also for 400 MB; whole in memory it would be here more than once.
+  // Pieces that are collected late: some 150 MB after an upload of 50 MB, 200 MB after one of 150 MB.
   expect(peak - before).toBeLessThan(280);
 
   const { hostname, port } = new URL(desk.url);
