@@ -193,6 +193,9 @@ export const GROUPS = {
     maxDownlinkBytes: "largest message to a device",
     maxLinks: "links of one registration",
     maxWaitingPerDevice: "operations on one device that may wait for their turn",
+    pcpAckTimeoutMs: "first wait for the acknowledgement of a frame of a software upgrade; it doubles",
+    pcpMaxRetransmit: "how often such a frame is repeated",
+    pcpGiveUpMs: "when it is given up",
     stopGraceMs: "how long a stop waits for commits under way",
   }),
   ingest: group(INGEST_DEFAULTS, {

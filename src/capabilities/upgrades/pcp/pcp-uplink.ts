@@ -29,11 +29,13 @@ export function pcpUplink(pcp: Pcp): PcpUplink {
     counters[KINDS[message.type]].add();
     switch (verdict.kind) {
       case "shard":
-        serveShard(deviceNo, order as UpgradeOrder, message as ShardRequest, carrier);
+        soon(() => serveShard(deviceNo, order as UpgradeOrder, message as ShardRequest, carrier));
         return "done";
-      case "answer":
-        answer(deviceNo, message, repeatedResult(deviceNo, frame, verdict.resultCode), carrier);
+      case "answer": {
+        const resultCode = repeatedResult(deviceNo, frame, verdict.resultCode);
+        soon(() => answer(deviceNo, message, resultCode, carrier));
         return "done";
+      }
       case "tell":
         return store(deviceNo, order as UpgradeOrder, message, frame.slice(), verdict, carrier);
       case "versionKnown":
@@ -45,6 +47,17 @@ export function pcpUplink(pcp: Pcp): PcpUplink {
       default:
         return verdict satisfies never;
     }
+  }
+
+  /** Behind the acknowledgement of what it answers, which goes out first where nothing has to be stored. */
+  function soon(run: () => void): void {
+    queueMicrotask(() => {
+      try {
+        run();
+      } catch (error) {
+        log.error("upgrade_answer_failed", { error });
+      }
+    });
   }
 
   function isRechecking(deviceNo: number, order: UpgradeOrder | undefined): boolean {
