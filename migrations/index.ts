@@ -17,6 +17,7 @@ import registryApplicationGrants from "./registry/0015-application-grants.sql" w
 import registryBatch from "./registry/0016-batch.sql" with { type: "text" };
 import registryMqttApplicationSessions from "./registry/0017-mqtt-application-sessions.sql" with { type: "text" };
 import registryLora from "./registry/0018-lora.sql" with { type: "text" };
+import registryUpgrades from "./registry/0020-upgrades.sql" with { type: "text" };
 import registryPcp from "./registry/0021-pcp.sql" with { type: "text" };
 import telemetryTelemetry from "./telemetry/0001-telemetry.sql" with { type: "text" };
 import telemetryOutbox from "./telemetry/0002-outbox.sql" with { type: "text" };
@@ -45,6 +46,7 @@ export const REGISTRY_MIGRATIONS: readonly Migration[] = [
   { name: "0016-batch", sql: registryBatch },
   { name: "0017-mqtt-application-sessions", sql: registryMqttApplicationSessions },
   { name: "0018-lora", sql: registryLora },
+  { name: "0020-upgrades", sql: registryUpgrades },
   { name: "0021-pcp", sql: registryPcp },
 ];
 export const TELEMETRY_MIGRATIONS: readonly Migration[] = [

@@ -119,6 +119,9 @@ export function deviceRepository(db: Database) {
        data_aging_days = $data_aging_days, modified_at_ms = $modified_at_ms
      WHERE no = $no`,
   );
+  const setInfo = db.query<null, [string, number, number]>(
+    "UPDATE device SET info = ?, modified_at_ms = ? WHERE no = ?",
+  );
   const setPresence = db.query<null, PresenceRow>(
     `UPDATE device SET status = $status, status_detail = $status_detail, activated = $activated, bound = $bound,
        expires_at_ms = $expires_at_ms, contacted_at_ms = $contacted_at_ms
@@ -185,6 +188,8 @@ export function deviceRepository(db: Database) {
     byEndpoint: (nodeId: string) => byEndpoint.get(nodeId) ?? undefined,
     psk: (no: number) => psk.get(no)?.psk,
     live: (no: number) => live.get(no) ?? undefined,
+    /** JSON; nothing of it that has a column of its own. */
+    setInfo: (no: number, info: string, modifiedAt: number) => void setInfo.run(info, modifiedAt, no),
     edit: (row: Editable & { no: number }) => void edit.run(row),
     setPresence: (row: PresenceRow) => void setPresence.run(row),
     setCredentials: (row: Credentials) => void setCredentials.run(row),

@@ -23,6 +23,7 @@ import { deviceCredentials } from "./refresh-credentials";
 import { deviceRegistration } from "./register-device";
 import { startRegistrationExpiry } from "./registration-expiry";
 import { deviceRemoval } from "./remove-device";
+import { versionSetter } from "./set-versions";
 import { type LastContacts, startSilenceSweep } from "./silence-sweep";
 import { subDevices } from "./sub-devices";
 import { deviceTags } from "./tags";
@@ -193,6 +194,7 @@ export function openDevices(parts: Parts) {
       /** Throws DEVICE_NOT_FOUND. */
       remove: (deviceNo: number, { cascade }: { cascade: boolean }): void =>
         removal.remove(core.row(deviceNo), cascade),
+      setVersions: versionSetter(core, clock),
     },
     /** For work on all devices of a kind in steps. */
     walk: (appNo: number, selection: DeviceSelection, from: WalkPosition, untilMs: number, limit: number): Device[] =>

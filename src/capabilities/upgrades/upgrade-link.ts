@@ -38,7 +38,7 @@ export type UpgradeOrder = {
   readonly stage: Stage;
   /** Known as soon as the version is, and chosen by it. */
   readonly package: UpgradePackage | undefined;
-  /** The bearer token of the download; valid until the result has come, 24 h at most. */
+  /** The bearer token of the download; valid until the result has come, 24 h at most. Empty before it is announced. */
   readonly token: string;
 };
 
@@ -89,6 +89,8 @@ export type DeviceFact =
 
 /** What ways need of the upgrades. */
 export interface UpgradeDesk {
+  /** The device can be spoken to now: it has connected, or has subscribed to what it is told with. Cheap for any device. */
+  deviceReady(deviceNo: number): void;
   /** From memory: what is being done with this device, if anything. */
   orderOf(deviceNo: number): UpgradeOrder | undefined;
   /**

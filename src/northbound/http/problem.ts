@@ -98,6 +98,12 @@ export const PROBLEMS: Record<ProblemCode, Problem> = {
   DIAGNOSIS_UNSUPPORTED: { status: 409, title: "The product does not support this" },
   DIAGNOSIS_TASK_NOT_FOUND: { status: 404, title: "There is no such task" },
 
+  PACKAGE_NOT_FOUND: { status: 404, title: "There is no such package" },
+  UPGRADE_TASK_NOT_FOUND: { status: 404, title: "There is no such upgrade task" },
+  UPGRADE_TARGET_INVALID: { status: 400, title: "The targets of the upgrade cannot be used" },
+  UPGRADE_POLICY_INVALID: { status: 400, title: "The policy of the upgrade cannot be used" },
+  UPGRADE_PACKAGES_INVALID: { status: 400, title: "These packages cannot be in one upgrade" },
+
   LORA_SERVER_NOT_FOUND: { status: 404, title: "There is no such LoRa server" },
   LORA_SERVER_OFFLINE: { status: 409, title: "The LoRa server is offline" },
   LORA_SERVER_FAILED: { status: 502, title: "The LoRa server did not do it" },

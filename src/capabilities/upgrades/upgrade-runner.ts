@@ -1,0 +1,155 @@
+import type { Database } from "bun:sqlite";
+import type { Clock } from "../../platform/clock";
+import type { Log } from "../../platform/log";
+import type { Metrics } from "../../platform/metrics";
+import type { Transactor } from "../../platform/storage/group-commit";
+import type { Worker } from "../../platform/worker";
+import type { LiveAttempts } from "./live-attempts";
+import type { UpgradeSettings } from "./settings";
+import type { StoredSubTask, StoredTask } from "./stored";
+import type { SubTaskChanges } from "./sub-task-changes";
+import type { SubTaskRepository } from "./sub-task-repository";
+import type { TaskRepository } from "./task-repository";
+import type { TaskSteps } from "./task-steps";
+
+type Parts = {
+  readonly db: Database;
+  readonly transactor: Transactor;
+  readonly tasks: TaskRepository;
+  readonly subTasks: SubTaskRepository;
+  readonly changes: SubTaskChanges;
+  readonly steps: TaskSteps;
+  readonly live: Pick<LiveAttempts, "isHeldBack">;
+  readonly steady: () => number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly settings: UpgradeSettings;
+};
+
+/**
+ * What comes by time: beginnings, limits that have passed, and the work on all sub-tasks of a task. A bounded step in one
+ * transaction, then the next one; `settings.dutyCycle` is the share of the time that they may take.
+ */
+export function upgradeRunner(parts: Parts) {
+  const { db, transactor, tasks, subTasks, changes, steps, live, steady, clock, log, settings } = parts;
+  const savepoint = db.query("SAVEPOINT upgrade_item");
+  const release = db.query("RELEASE upgrade_item");
+  const undo = db.query("ROLLBACK TO upgrade_item");
+  const stepSeconds = parts.metrics.histogram(
+    "islet_upgrade_step_seconds",
+    "How long a step of upgrades held the event loop, its commit left out",
+    [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5],
+  );
+  let wakeUp = new AbortController();
+  let lastNo = 0;
+  let nextPurge = 0;
+
+  /** Something is due; undefined: nothing followed from it. */
+  function handle(stored: StoredSubTask, task: StoredTask): StoredSubTask | undefined {
+    const { course, sub } = stored;
+    const isPaused = task.task.paused !== undefined;
+    if (task.work === "stopping") return changes.stop(stored, task);
+    if (changes.isLapsed(task)) {
+      const lapsed = changes.lapse(stored, task);
+      if (lapsed) return lapsed;
+    }
+    if (stored.parked) return undefined;
+    if (!course) return isPaused ? changes.park(stored, task) : changes.begin(stored, task);
+    if (course.stage === "online" && course.due <= steady()) {
+      // It is the platform that kept it waiting.
+      if (isPaused) return changes.park(stored, task);
+      if (live.isHeldBack(sub.taskNo, sub.deviceNo)) return changes.attempt(stored, task, { type: "held" });
+    }
+    return changes.attempt(stored, task, { type: "timeUp" });
+  }
+
+  /** One that cannot be handled does not keep the others from it. */
+  function handleAlone(seen: StoredSubTask): void {
+    savepoint.run();
+    try {
+      const stored = subTasks.get(seen.sub.no); // an earlier one of this step may have changed it
+      if (stored?.due === undefined || stored.due > steady()) return;
+      const task = tasks.get(stored.sub.taskNo);
+      if (!handle(stored, task)) changes.lookLater(stored, task);
+    } catch (error) {
+      undo.run(); // when the disk is full this throws too, and the whole step is tried again later
+      log.error("upgrade_sub_task_failed", { subOperationId: seen.sub.id, error });
+      subTasks.setDue(seen.sub.no, steady() + settings.faultPauseMs);
+    } finally {
+      release.run();
+    }
+  }
+
+  function workOnTasks(): boolean {
+    const atWork = tasks.atWork();
+    for (const stored of [...atWork.filter(({ task }) => task.no > lastNo), ...atWork]) {
+      const current = tasks.lookUp(stored.task.no);
+      if (!current || !steps.step(current)) continue;
+      lastNo = stored.task.no;
+      return true;
+    }
+    return false;
+  }
+
+  /** In one transaction; how long that took without its commit, or undefined: nothing to do. */
+  const step = (): Promise<number | undefined> =>
+    transactor.write(() => {
+      const since = clock.monotonic();
+      const worked = workOnTasks();
+      const due = subTasks.due(steady(), settings.stepItems);
+      steps.inBounds(due, handleAlone);
+      return worked || due.length > 0 ? clock.monotonic() - since : undefined;
+    });
+
+  /** Old tasks go, one at a time. */
+  async function purge(): Promise<void> {
+    if (steady() < nextPurge) return;
+    const old = tasks.endedBefore(clock.now() - settings.keepMs);
+    if (old === undefined) nextPurge = steady() + PURGE_MS;
+    else await transactor.write(() => tasks.setWork(old, "deleting"));
+  }
+
+  async function rest(): Promise<void> {
+    const next = subTasks.nextDue();
+    const ms = next === undefined ? settings.sweepIntervalMs : Math.min(settings.sweepIntervalMs, next - steady());
+    await clock.sleep(Math.max(1, ms), wakeUp.signal);
+    wakeUp = new AbortController();
+  }
+
+  async function run(stopping: AbortSignal): Promise<void> {
+    while (!stopping.aborted) {
+      try {
+        await purge();
+        const took = await step();
+        if (took === undefined) {
+          await rest();
+          continue;
+        }
+        stepSeconds.observe(took / 1_000);
+        await clock.sleep(Math.min(settings.maxPauseMs, took * (1 / settings.dutyCycle - 1)), stopping);
+      } catch (error) {
+        log.error("upgrade_step_failed", { error });
+        await clock.sleep(settings.faultPauseMs, stopping); // a full disk passes
+      }
+    }
+  }
+
+  return {
+    /** There is something to do, or to look at again. */
+    wake: (): void => wakeUp.abort(),
+    start(): Worker {
+      const stopping = new AbortController();
+      const finished = run(stopping.signal);
+      return {
+        finished,
+        stop() {
+          stopping.abort();
+          wakeUp.abort();
+          return finished;
+        },
+      };
+    },
+  };
+}
+const PURGE_MS = 60_000;
