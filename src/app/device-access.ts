@@ -1,8 +1,11 @@
 import { randomBytes } from "node:crypto";
+import type { LwM2mUpgrades } from "../access/lwm2m";
 import { createLwM2mServer, type LwM2mServerOptions } from "../access/lwm2m";
 import { createMqttListener, type MqttApplications, type MqttListenerOptions } from "../access/mqtt";
 import type { DeviceLink, SleepingDeviceLink } from "../capabilities/devices/device-link";
 import type { ResourceLink } from "../capabilities/resources/resource-link";
+import type { PackagePush } from "../capabilities/upgrades/object5/package-push";
+import type { PcpCarrier } from "../capabilities/upgrades/pcp/pcp-carrier";
 import { type ListenAddress, parseListenAddress } from "../platform/listen-address";
 import type { Config } from "./config";
 
@@ -13,6 +16,8 @@ export function deviceWays() {
     links: [] as DeviceLink[],
     sleepingLinks: [] as SleepingDeviceLink[],
     resourceLinks: [] as ResourceLink[],
+    pcpCarriers: [] as PcpCarrier[],
+    packagePushes: [] as PackagePush[],
     disconnects,
     disconnect(deviceNo: number, reason: string): void {
       for (const disconnect of disconnects) disconnect(deviceNo, reason);
@@ -22,7 +27,8 @@ export function deviceWays() {
 export type DeviceWays = ReturnType<typeof deviceWays>;
 
 type Own = "mqtt" | "mqtts" | "applications" | "coap" | "coaps" | "randomBytes" | "settings";
-type Parts = Omit<MqttListenerOptions & LwM2mServerOptions, Own> & {
+type Parts = Omit<MqttListenerOptions & LwM2mServerOptions, Own | "upgrades"> & {
+  readonly upgrades?: LwM2mUpgrades | undefined;
   readonly config: Config;
   readonly tls: { readonly cert: string; readonly key: string };
   readonly ways: DeviceWays;
@@ -50,6 +56,8 @@ export function openDeviceAccess({ config, tls, ways, applications, ...parts }: 
   ways.links.push(mqtt.deviceLink);
   ways.sleepingLinks.push(lwm2m.sleepingLink);
   ways.resourceLinks.push(lwm2m.resourceLink);
+  ways.pcpCarriers.push(lwm2m.pcpCarrier, mqtt.pcpCarrier);
+  ways.packagePushes.push(lwm2m.packagePush);
   ways.disconnects.push(mqtt.deviceLink.disconnect, lwm2m.disconnect);
   return {
     /** To applications that take their notifications by MQTT. */

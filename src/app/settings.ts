@@ -21,6 +21,8 @@ import { SHADOW_DEFAULTS } from "../capabilities/shadow/desired";
 import { DEFAULT_PUSH_SETTINGS } from "../capabilities/subscriptions/push-settings";
 import { HISTORY_DEFAULTS, INGEST_DEFAULTS, PURGE_DEFAULTS, RECENT_DEFAULTS } from "../capabilities/telemetry/settings";
 import { TRACE_DEFAULTS } from "../capabilities/trace/settings";
+import { OBJECT5_ABOUT, OBJECT5_DEFAULTS } from "../capabilities/upgrades/object5/settings";
+import { PCP_ABOUT, PCP_DEFAULTS } from "../capabilities/upgrades/pcp/settings";
 import { BODY_LIMITS } from "../northbound/http/json-body";
 import { OCEANCONNECT_DEFAULTS } from "../northbound/oceanconnect";
 
@@ -279,6 +281,8 @@ export const GROUPS = {
     sweepIntervalMs: "how often tasks are looked at whose time is over",
     sweepBatch: "tasks touched in one transaction of that",
   }),
+  pcp: group(PCP_DEFAULTS, PCP_ABOUT),
+  firmware: group(OBJECT5_DEFAULTS, OBJECT5_ABOUT),
   batch: group(BATCH_DEFAULTS, {
     maxUnfinished: "unfinished batch tasks of one kind that an application may have",
     minTimeoutMinutes: "shortest time that a task may be given",
@@ -364,6 +368,8 @@ export const GROUP_TITLES: { readonly [G in keyof typeof GROUPS]: string } = {
   resources: "resources of LwM2M devices through the management API",
   diagnosis: "restarts and logs of devices",
   lora: "gateways and nodes behind LoRa servers",
+  pcp: "software upgrades by PCP",
+  firmware: "firmware upgrades by object 5 of LwM2M",
   batch: "batch tasks: the same for many devices",
   push: "notifications to applications",
   trace: "traces: why something was refused",

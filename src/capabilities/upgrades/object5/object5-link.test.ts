@@ -47,7 +47,7 @@ function start() {
     isWantedElsewhere: (_no, path) => elsewhere.has(path.join("/")),
     uriOf: (scheme, { token }) => (schemes.has(scheme) ? `${scheme}://192.0.2.9:5683/ota/${token}` : undefined),
     trace: { record() {} },
-    settings: { coapHost: "", coapsHost: "", lookMs: 60_000, maxRewrites: 2 },
+    settings: { lookMs: 60_000, maxRewrites: 2 },
   });
   const order = (stage: Stage, change: Partial<UpgradeOrder> = {}) => {
     const made = sampleOrder({ stage, ...change });

@@ -29,6 +29,7 @@ export function fakeDesk() {
   const facts: string[] = [];
   let answer: (fact: DeviceFact) => "taken" | "ignored" | Promise<"taken" | "ignored"> = () => "taken";
   const desk: UpgradeDesk = {
+    deviceReady() {},
     orderOf: (deviceNo) => orders.get(deviceNo),
     async tell(deviceNo, { subTaskNo, attempt }, fact) {
       const order = orders.get(deviceNo);
