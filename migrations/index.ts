@@ -19,6 +19,7 @@ import registryMqttApplicationSessions from "./registry/0017-mqtt-application-se
 import registryLora from "./registry/0018-lora.sql" with { type: "text" };
 import registryPackages from "./registry/0019-packages.sql" with { type: "text" };
 import registryUpgrades from "./registry/0020-upgrades.sql" with { type: "text" };
+import registryPcp from "./registry/0021-pcp.sql" with { type: "text" };
 import telemetryTelemetry from "./telemetry/0001-telemetry.sql" with { type: "text" };
 import telemetryOutbox from "./telemetry/0002-outbox.sql" with { type: "text" };
 import telemetryTraces from "./telemetry/0003-traces.sql" with { type: "text" };
@@ -48,6 +49,7 @@ export const REGISTRY_MIGRATIONS: readonly Migration[] = [
   { name: "0018-lora", sql: registryLora },
   { name: "0019-packages", sql: registryPackages },
   { name: "0020-upgrades", sql: registryUpgrades },
+  { name: "0021-pcp", sql: registryPcp },
 ];
 export const TELEMETRY_MIGRATIONS: readonly Migration[] = [
   { name: "0001-telemetry", sql: telemetryTelemetry },

@@ -73,6 +73,11 @@ const FIXED_KEYS = {
   ),
   "coap.listen": listen("0.0.0.0:5683", "CoAP over UDP: LwM2M and the dialect of NB-IoT modules"),
   "coaps.listen": listen("0.0.0.0:5684", "the same over DTLS with pre-shared keys"),
+  "coap.public_host": text(
+    "",
+    "host, or host:port, that devices download packages from by CoAP; empty: the listener's",
+  ),
+  "coaps.public_host": text("", "the same for CoAP in DTLS"),
 } satisfies Record<string, Key<unknown>>;
 
 /** Numbers, all of them: limits, and times with their unit in the name. */

@@ -1,9 +1,12 @@
 import { randomBytes } from "node:crypto";
+import type { LwM2mUpgrades } from "../access/lwm2m";
 import { createLwM2mServer, type LwM2mServerOptions } from "../access/lwm2m";
 import { createMqttListener, type MqttApplications, type MqttListenerOptions } from "../access/mqtt";
 import type { DeviceLink, SleepingDeviceLink } from "../capabilities/devices/device-link";
 import type { ResourceLink } from "../capabilities/resources/resource-link";
 import { type MqttUpgradeParts, mqttUpgrades } from "../capabilities/upgrades/mqtt/mqtt-upgrades";
+import type { PackagePush } from "../capabilities/upgrades/object5/package-push";
+import type { PcpCarrier } from "../capabilities/upgrades/pcp/pcp-carrier";
 import type { UpgradeLink } from "../capabilities/upgrades/upgrade-link";
 import { type ListenAddress, parseListenAddress } from "../platform/listen-address";
 import type { Config } from "./config";
@@ -16,6 +19,8 @@ export function deviceWays() {
     sleepingLinks: [] as SleepingDeviceLink[],
     resourceLinks: [] as ResourceLink[],
     upgradeLinks: [] as UpgradeLink[],
+    pcpCarriers: [] as PcpCarrier[],
+    packagePushes: [] as PackagePush[],
     disconnects,
     disconnect(deviceNo: number, reason: string): void {
       for (const disconnect of disconnects) disconnect(deviceNo, reason);
@@ -24,8 +29,11 @@ export function deviceWays() {
 }
 export type DeviceWays = ReturnType<typeof deviceWays>;
 
-type Own = "mqtt" | "mqtts" | "applications" | "events" | "coap" | "coaps" | "randomBytes" | "settings";
+type Own =
+  | ("mqtt" | "mqtts" | "applications" | "events" | "upgrades")
+  | ("coap" | "coaps" | "randomBytes" | "settings");
 type Parts = Omit<MqttListenerOptions & LwM2mServerOptions, Own> & {
+  readonly upgrades: LwM2mUpgrades;
   readonly config: Config;
   readonly tls: { readonly cert: string; readonly key: string };
   readonly ways: DeviceWays;
@@ -60,6 +68,8 @@ export function openDeviceAccess({ config, tls, ways, applications, ...parts }: 
   ways.upgradeLinks.push(upgradeWay);
   ways.sleepingLinks.push(lwm2m.sleepingLink);
   ways.resourceLinks.push(lwm2m.resourceLink);
+  ways.pcpCarriers.push(lwm2m.pcpCarrier, mqtt.pcpCarrier);
+  ways.packagePushes.push(lwm2m.packagePush);
   ways.disconnects.push(mqtt.deviceLink.disconnect, lwm2m.disconnect);
   return {
     /** To applications that take their notifications by MQTT. */

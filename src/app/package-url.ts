@@ -17,13 +17,13 @@ export function packageUrl(
   const scheme = config["https.listen"] !== "off" ? "https" : "http";
   const listener = opened[scheme];
   if (listener === undefined) return undefined;
-  const host = hostFor(config[`${scheme}.public_host`], localAddress, parseListenAddress(listener));
+  const host = withPort(config[`${scheme}.public_host`] || localAddress, parseListenAddress(listener));
   return `${scheme}://${host}${downloadPath(fileId)}`;
 }
 
-/** A configured host may bring its own port. IPv4 addresses of an IPv6 socket are shown as such. */
-function hostFor(configured: string, localAddress: string, { port }: ListenAddress): string {
-  if (/^\[.*\]:\d+$|^[^:]+:\d+$/.test(configured)) return configured;
-  const host = configured || localAddress.replace(/^::ffff:/, "");
+/** A host may bring its own port. IPv4 addresses of an IPv6 socket are shown as such. */
+export function withPort(hostOrMore: string, { port }: Pick<ListenAddress, "port">): string {
+  const host = hostOrMore.replace(/^::ffff:/, "");
+  if (/^\[.*\]:\d+$|^[^:]+:\d+$/.test(host)) return host;
   return `${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}:${port}`;
 }

@@ -22,6 +22,8 @@ import { SHADOW_DEFAULTS } from "../capabilities/shadow/desired";
 import { DEFAULT_PUSH_SETTINGS } from "../capabilities/subscriptions/push-settings";
 import { HISTORY_DEFAULTS, INGEST_DEFAULTS, PURGE_DEFAULTS, RECENT_DEFAULTS } from "../capabilities/telemetry/settings";
 import { TRACE_DEFAULTS } from "../capabilities/trace/settings";
+import { OBJECT5_ABOUT, OBJECT5_DEFAULTS } from "../capabilities/upgrades/object5/settings";
+import { PCP_ABOUT, PCP_DEFAULTS } from "../capabilities/upgrades/pcp/settings";
 import { UPGRADE_DEFAULTS } from "../capabilities/upgrades/settings";
 import { BODY_LIMITS } from "../northbound/http/json-body";
 import { DOWNLOAD_DEFAULTS } from "../northbound/http/package-download";
@@ -221,6 +223,9 @@ export const GROUPS = {
     maxDownlinkBytes: "largest message to a device",
     maxLinks: "links of one registration",
     maxWaitingPerDevice: "operations on one device that may wait for their turn",
+    pcpAckTimeoutMs: "first wait for the acknowledgement of a frame of a software upgrade; it doubles",
+    pcpMaxRetransmit: "how often such a frame is repeated",
+    pcpGiveUpMs: "when it is given up",
     stopGraceMs: "how long a stop waits for commits under way",
   }),
   ingest: group(INGEST_DEFAULTS, {
@@ -337,6 +342,8 @@ export const GROUPS = {
     sweepIntervalMs: "how often it is looked for what is due",
     keepMs: "how long ended tasks are kept",
   }),
+  pcp: group(PCP_DEFAULTS, PCP_ABOUT),
+  firmware: group(OBJECT5_DEFAULTS, OBJECT5_ABOUT),
   batch: group(BATCH_DEFAULTS, {
     maxUnfinished: "unfinished batch tasks of one kind that an application may have",
     minTimeoutMinutes: "shortest time that a task may be given",
@@ -424,6 +431,8 @@ export const GROUP_TITLES: { readonly [G in keyof typeof GROUPS]: string } = {
   diagnosis: "restarts and logs of devices",
   lora: "gateways and nodes behind LoRa servers",
   upgrades: "upgrades of firmware and software",
+  pcp: "software upgrades by PCP",
+  firmware: "firmware upgrades by object 5 of LwM2M",
   batch: "batch tasks: the same for many devices",
   push: "notifications to applications",
   trace: "traces: why something was refused",

@@ -16,6 +16,7 @@ import { openPackages } from "../capabilities/packages/open-packages";
 import type { ProductEvents } from "../capabilities/products/product";
 import { productService } from "../capabilities/products/product-service";
 import { openResources } from "../capabilities/resources/open-resources";
+import type { ResourceEvents } from "../capabilities/resources/resource-link";
 import type { ShadowEvents } from "../capabilities/shadow/desired";
 import { createDesiredShadow } from "../capabilities/shadow/desired-shadow";
 import { reportedShadow } from "../capabilities/shadow/reported-shadow";
@@ -40,7 +41,7 @@ import { loadServerTls } from "../platform/certificates";
 import type { Clock } from "../platform/clock";
 import { eventBus } from "../platform/events";
 import { randomIds } from "../platform/ids";
-import { type ListenAddress, renderListenAddress } from "../platform/listen-address";
+import { type ListenAddress, parseListenAddress, renderListenAddress } from "../platform/listen-address";
 import type { Log } from "../platform/log";
 import { createMetrics } from "../platform/metrics";
 import { openSecrets } from "../platform/secrets";
@@ -53,6 +54,7 @@ import { openStorage } from "./open-storage";
 import { packageUrl } from "./package-url";
 import { watchRuntime } from "./runtime-metrics";
 import { startTelemetryPurge } from "./telemetry-purge";
+import { openUpgradeWays } from "./upgrade-ways";
 
 type Options = {
   readonly config: Config;
@@ -101,6 +103,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const contactEvents = eventBus<ContactEvents>();
   const commandEvents = eventBus<CommandEvents>();
   const shadowEvents = eventBus<ShadowEvents>();
+  const resourceEvents = eventBus<ResourceEvents>();
   const upgradeEvents = eventBus<UpgradeEvents>();
   const ways = deviceWays();
   const { links, sleepingLinks, resourceLinks } = ways;
@@ -141,7 +144,8 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     ...{ events: shadowEvents, clock, log, metrics, trace: traces, settings: settings.shadow },
   });
   const resources = openResources({
-    ...{ links: resourceLinks, devices, deviceEvents, contacts: contactEvents, db: registry, transactor },
+    ...{ links: resourceLinks, devices, deviceEvents, contacts: contactEvents, events: resourceEvents },
+    ...{ db: registry, transactor },
     ...{ reads: telemetryReads, writer, clock, log, metrics, trace: traces, settings: settings.resources },
   });
   opened.defer(() => resources.stop()); // again: with the values that came while the doors were closed
@@ -160,6 +164,13 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   });
 
   packages.refuseRemovalWhile(upgrades.isPackageInUse);
+  const upgradeWays = openUpgradeWays({
+    ...{ config, ways, desk: upgrades.desk, contents: contentOfPackages.contents, contacts: contactEvents },
+    ...{ resourceEvents, wantedObservations: resources.wantedObservations, deviceEvents },
+    ...{ db: registry, transactor, clock, log, metrics, trace: traces },
+  });
+  ways.upgradeLinks.push(...upgradeWays.links);
+  opened.defer(upgradeWays.stop);
 
   const lora = createLora({
     ...{ db: registry, transactor, devices, deviceEvents, products, requests: commands.requests },
@@ -211,7 +222,9 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const tls = await loadServerTls({ folder: paths.tls, clock, log, ...tlsSources(config) });
   const access = openDeviceAccess({
     ...{ config, tls, ways, devices, subDevices, deviceEvents, ingest, commands, codecs: codecs.codecs, trace: traces },
-    ...{ contacts: contactEvents, resources: { ...resources.sink, wantedObservations: resources.wantedObservations } },
+    contacts: contactEvents,
+    resources: { ...resources.sink, wantedObservations: upgradeWays.wantedObservations },
+    upgrades: upgradeWays.access,
     ...{ registry, telemetry: telemetryReads, transactor, sealer: secrets.sealer, clock, log, metrics },
     applications: { checkSecret: tokens.checkSecret, events: applicationEvents },
     mqttUpgrades: {
@@ -285,6 +298,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     }),
   });
   httpAddresses = http.addresses;
+  upgradeWays.listening({ ...device, ...parsed(http.addresses) });
   doors.push(http.stop);
 
   const running = opened.move();
@@ -303,6 +317,8 @@ const openCommandsOf = (commands: Pick<CommandService, "query">) => (device: Dev
     return sum + items.filter(({ mode }) => mode === "ACK").length; // others are over when they are sent
   }, 0);
 
+const parsed = (addresses: Readonly<Record<string, string>>): Record<string, ListenAddress> =>
+  Object.fromEntries(Object.entries(addresses).map(([name, address]) => [name, parseListenAddress(address)]));
 const rendered = (addresses: Readonly<Record<string, ListenAddress | undefined>>): Record<string, string> =>
   Object.fromEntries(
     Object.entries(addresses).flatMap(([name, address]) => (address ? [[name, renderListenAddress(address)]] : [])),

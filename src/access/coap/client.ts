@@ -64,7 +64,8 @@ export function createClient(parts: EndpointParts, isStopped: () => boolean): Cl
       ),
 
     prepare(peer, request) {
-      const { code, options, body } = toRequestParts(request);
+      const { code, options } = toRequestParts(request);
+      const body = request.payload ?? NOTHING;
       if (body.length > parts.blockSize) throw new RangeError(`a payload of ${body.length} bytes needs blocks`);
       const token = request.token ?? parts.random(8);
       const messageId = messageIds.next(peer?.key ?? "", token, clock.monotonic());
@@ -89,7 +90,7 @@ export function createClient(parts: EndpointParts, isStopped: () => boolean): Cl
         responseTimeoutMs: settings.responseTimeoutMs,
       };
       const start: ConversationStart = {
-        ...{ request: { code, options: messageOptions, body: payload }, confirmable: true, options, token },
+        ...{ request: { code, options: messageOptions, body: payload, start: 0 }, confirmable: true, options, token },
         ...{ stored: { bytes, messageId }, exchange, giveUpAfterMs },
       };
       return converse(peer, start, (conversation) => conversation.begin());

@@ -1,4 +1,4 @@
-import type { MessageView } from "../../wire/coap";
+import type { BlockBody, MessageView } from "../../wire/coap";
 import type { Peer } from "../datagram/peer";
 
 /** A request of ours. Options go out in the order of their numbers; no Uri-Host is sent, so Observe comes first. */
@@ -10,6 +10,8 @@ export type OutgoingRequest = {
   readonly accept?: number | undefined;
   readonly contentFormat?: number | undefined;
   readonly payload?: Uint8Array | undefined;
+  /** In place of a payload: one that is fetched block by block as it is sent. `start`: where it goes on, in bytes. */
+  readonly source?: { readonly body: BlockBody; readonly start: number } | undefined;
   /** Made when left out; given for an observation whose token is stored. */
   readonly token?: Uint8Array | undefined;
   readonly confirmable?: boolean | undefined; // true
@@ -66,6 +68,11 @@ export type IncomingRequest = {
 export type OutgoingResponse = {
   readonly code: number;
   readonly payload?: Uint8Array | undefined; // of any size up to the limits: Block2 is the endpoint's
+  /**
+   * In place of a payload, of any size: of it the one block that was asked for is fetched and sent, and nothing is kept.
+   * The same request has to find the same body again for as long as it has this ETag.
+   */
+  readonly source?: { readonly body: BlockBody; readonly etag: Uint8Array } | undefined;
   readonly contentFormat?: number | undefined;
   readonly locationPath?: readonly string[] | undefined;
   readonly maxAgeSeconds?: number | undefined;

@@ -114,7 +114,8 @@ export class Conversation implements Open, Turn, Sender {
       return this.#go({ kind: "stored", ...stored, token: token ?? NOTHING });
     }
     const { maxBlockRestarts } = this.#parts.settings;
-    const step = startBlock1(request.body, { size: this.#parts.blockSize, maxRestarts: maxBlockRestarts });
+    const limits = { size: this.#parts.blockSize, maxRestarts: maxBlockRestarts };
+    const step = startBlock1(request.body, limits, request.start);
     this.#block1 = step.next;
     this.#followBlock1(step.effect, token);
   }
@@ -207,7 +208,7 @@ export class Conversation implements Open, Turn, Sender {
         this.#first ??= toIncomingResponse(view, NOTHING);
         const { request } = this.#start;
         const options = optionsOfNextBlock(request, effect.block);
-        const payload = repeatsBody(request.code) ? request.body : NOTHING;
+        const payload = repeatsBody(request.code) ? request.body.subarray(0, request.body.length) : NOTHING;
         return this.#go({ kind: "new", options, payload, token: undefined });
       }
       case "ignore": // each block has a token of its own: this is no late double but another block than was asked for

@@ -1,6 +1,7 @@
 /** Between the messages of the wire and what the layer above sees. Everything that leaves is a copy. */
 import {
   type Block,
+  type BlockBody,
   type BlockSize,
   CODES,
   type CoapOption,
@@ -27,7 +28,9 @@ export const UNDERSTOOD_IN_RESPONSES: ReadonlySet<number> = new Set([OPTIONS.blo
 export type RequestParts = {
   readonly code: number;
   readonly options: readonly CoapOption[];
-  readonly body: Uint8Array;
+  readonly body: BlockBody;
+  /** Where its blocks begin, in bytes. */
+  readonly start: number;
 };
 
 /** Throws RangeError for what CoAP cannot carry. */
@@ -38,7 +41,8 @@ export function toRequestParts(request: OutgoingRequest): RequestParts {
   if (request.contentFormat !== undefined) options.push(option("contentFormat", request.contentFormat));
   for (const argument of request.query ?? []) options.push(option("uriQuery", argument));
   if (request.accept !== undefined) options.push(option("accept", request.accept));
-  return { code: CODES[request.method], options, body: request.payload ?? NOTHING };
+  const { body, start } = request.source ?? { body: request.payload ?? NOTHING, start: 0 };
+  return { code: CODES[request.method], options, body, start };
 }
 
 const NOT_REPEATED = new Set<number>(

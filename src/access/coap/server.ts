@@ -236,6 +236,7 @@ export function createServer(parts: EndpointParts) {
       if (text.length > blockSize) throw new RangeError(`an error with a payload of ${text.length} bytes`);
       return { code, options: [...responseOptions(response), ...block1Option(asked)], payload: text };
     }
+    if (response.source) return encodeSource(asked, response, response.source);
     const body = payload ?? NOTHING;
     if (body.length > settings.maxServedBodyBytes) throw new RangeError(`a body of ${body.length} bytes`);
     const nowMs = clock.monotonic();
@@ -252,6 +253,21 @@ export function createServer(parts: EndpointParts) {
         }
         return { code, options: [...blockOptions(response, reply), ...block1Option(asked)], payload: reply.payload };
       case "refuse": // a block behind the end, asked for first
+        return { code: reply.code, options: [], payload: diagnosticPayload("behind the last block", blockSize) };
+      default:
+        return reply satisfies never;
+    }
+  }
+
+  /** One block of something that keeps itself: no state of the transfer, so that any block can be asked for at any time. */
+  function encodeSource(asked: Asked, response: OutgoingResponse, { body, etag }: Source) {
+    const { reply } = startBlock2Response(body, asked.block2, 0, block2Settings, etag);
+    switch (reply.type) {
+      case "whole":
+        return { code: response.code, options: sourceOptions(response, etag), payload: reply.payload };
+      case "block":
+        return { code: response.code, options: blockOptions(response, reply), payload: reply.payload };
+      case "refuse":
         return { code: reply.code, options: [], payload: diagnosticPayload("behind the last block", blockSize) };
       default:
         return reply satisfies never;
@@ -368,6 +384,12 @@ const toIncomingRequest = (
 });
 
 const block1Option = ({ block1 }: Asked): CoapOption[] => (block1 ? [option("block1", encodeBlock(block1))] : []);
+
+type Source = NonNullable<OutgoingResponse["source"]>;
+const sourceOptions = (response: OutgoingResponse, etag: Uint8Array): CoapOption[] => [
+  ...responseOptions(response),
+  option("etag", etag),
+];
 
 function blockOptions(
   response: OutgoingResponse,

@@ -13,7 +13,16 @@ export const REGISTRATION_OUTCOMES = [
 ] as const;
 export type RegistrationOutcome = (typeof REGISTRATION_OUTCOMES)[number];
 /** What became of notifications. */
-export const UPLINK_OUTCOMES = ["report", "answer", "failed", "value", "empty", "unknown_token", "congested"] as const;
+export const UPLINK_OUTCOMES = [
+  "report",
+  "answer",
+  "upgrade",
+  "failed",
+  "value",
+  "empty",
+  "unknown_token",
+  "congested",
+] as const;
 export type UplinkOutcome = (typeof UPLINK_OUTCOMES)[number];
 
 /** Closed sets of labels; children are taken once. */
@@ -21,6 +30,7 @@ export function lwm2mCounters(metrics: Metrics, registrations: () => { stored: n
   const registration = metrics.counter("islet_lwm2m_registrations_total", "Registrations and updates by outcome");
   const uplink = metrics.counter("islet_lwm2m_notifications_total", "Notifications of devices by what became of them");
   const downlink = metrics.counter("islet_lwm2m_requests_total", "Requests to devices by outcome");
+  const packages = metrics.counter("islet_coap_package_requests_total", "Requests for blocks of upgrade packages");
   metrics.gauge("islet_lwm2m_registrations", "Registrations, and those of them in memory", () => {
     const { stored, active } = registrations();
     return [
@@ -36,6 +46,7 @@ export function lwm2mCounters(metrics: Metrics, registrations: () => { stored: n
   return {
     registration: of(REGISTRATION_OUTCOMES, registration),
     uplink: of(UPLINK_OUTCOMES, uplink),
+    packages: of(["served", "not_found"], packages),
     downlink: of(["response", "reset", "noAcknowledgement", "noResponse", "cancelled", "failed"], downlink),
   };
 }

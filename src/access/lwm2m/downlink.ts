@@ -88,7 +88,8 @@ export function downlink({ stored }: Registered, payload: Uint8Array): OutgoingR
   };
 }
 
-async function send(
+/** What `prepare` made, to a device that is there. */
+export async function send(
   hub: LwM2mHub,
   peer: Peer,
   datagram: Uint8Array,

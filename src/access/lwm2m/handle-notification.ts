@@ -110,6 +110,7 @@ export function takeReportBytes(
   payload: Uint8Array | MalformedError,
   enclosed: EnclosedRow | undefined,
 ): void {
+  if (payload instanceof Uint8Array && takePcp(hub, acks, registered, ticket, payload, enclosed)) return;
   const decoded = decode(hub, registered, payload);
   const finish = (it: Decoded) => store(hub, acks, registered, ticket, it, enclosed);
   if (decoded instanceof Promise) {
@@ -122,6 +123,30 @@ export function takeReportBytes(
   if (payload instanceof Uint8Array && productNo !== undefined && hub.codecs.answersReports(productNo))
     acks.of(ticket).report = payload.slice();
 }
+
+/** A frame of a software upgrade is no report: the codec never sees it (pcp.md 7). False: it is business data. */
+function takePcp(
+  hub: LwM2mHub,
+  acks: UplinkAcks,
+  { live }: Registered,
+  ticket: number,
+  payload: Uint8Array,
+  enclosed: EnclosedRow | undefined,
+): boolean {
+  const taken = hub.pcp?.uplink.take(live, payload, hub.pcp.carrier) ?? "business";
+  if (taken === "business") return false;
+  hub.counters.uplink.upgrade.add();
+  const before = taken === "done" ? [] : [taken];
+  if (live.needsContact) before.push(hub.devices.seen(live.no));
+  if (before.length === 0 && !enclosed) {
+    // Nothing follows from it, as from most requests for shards: that the device was heard is stored in its own time.
+    hub.ingest.report(live, [], NOBODY, 0);
+    acks.acknowledge(ticket);
+    acks.flush();
+  } else storeAfter(hub, acks, live, ticket, before, () => hub.ingest.report(live, [], acks, ticket, enclosed));
+  return true;
+}
+const NOBODY = { acknowledge() {}, abandon() {}, flush() {} };
 
 /** Most send the bytes as they are; some wrap them as the resource that object 19 has for them. */
 function reportBytes(format: number | undefined, payload: Uint8Array): Uint8Array | MalformedError {
@@ -193,6 +218,17 @@ function store(
     default:
       decoded satisfies never;
   }
+  storeAfter(hub, acks, live, ticket, before, commit);
+}
+
+function storeAfter(
+  hub: LwM2mHub,
+  acks: UplinkAcks,
+  live: Registered["live"],
+  ticket: number,
+  before: readonly Promise<void>[],
+  commit: () => void,
+): void {
   if (before.length === 0) {
     commit();
     return;

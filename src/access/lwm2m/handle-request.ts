@@ -1,9 +1,11 @@
+import { PACKAGE_PATH } from "../../capabilities/upgrades/object5/package-resource";
 import { CODES } from "../../wire/coap";
 import { CONTENT_FORMAT } from "../../wire/lwm2m";
 import type { IncomingRequest, OutgoingResponse } from "../coap/coap-endpoint";
 import type { Peer } from "../datagram/peer";
 import { handleDeregister, handleRegister, handleTupRegister, handleUpdate } from "./handle-register";
 import type { LwM2mHub } from "./hub";
+import { servePackage } from "./serve-package";
 import type { UplinkAcks } from "./uplink-acks";
 
 type Reply = OutgoingResponse | Promise<OutgoingResponse>;
@@ -20,6 +22,8 @@ export function handleRequest(hub: LwM2mHub, acks: UplinkAcks, peer: Peer, reque
     if (code === CODES.post || code === CODES.put) return handleUpdate(hub, acks, peer, second, request);
     return code === CODES.delete ? handleDeregister(hub, peer, second) : NOT_ALLOWED;
   }
+  if (first === PACKAGE_PATH && second !== undefined)
+    return code === CODES.get ? servePackage(hub, peer, second, request.accept) : NOT_ALLOWED;
   if (first === "t" && second === "r")
     return code === CODES.post ? handleTupRegister(hub, acks, peer, request) : NOT_ALLOWED;
   if (first === ".well-known" && second === "core") return code === CODES.get ? OFFER : NOT_ALLOWED;

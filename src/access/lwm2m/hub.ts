@@ -5,6 +5,8 @@ import type { DeviceService } from "../../capabilities/devices/device-service";
 import type { TraceSink } from "../../capabilities/devices/trace-sink";
 import type { ResourceSink } from "../../capabilities/resources/resource-link";
 import type { Ingest } from "../../capabilities/telemetry/report";
+import type { PackageResource } from "../../capabilities/upgrades/object5/package-resource";
+import type { PcpCarrier, PcpUplink } from "../../capabilities/upgrades/pcp/pcp-carrier";
 import type { Clock } from "../../platform/clock";
 import type { Emitter } from "../../platform/events";
 import type { Log } from "../../platform/log";
@@ -22,6 +24,9 @@ export type LwM2mDevices = Pick<DeviceService, "acquire" | "release" | "seen" | 
 export type LwM2mCommands = Pick<CommandService, "answered">;
 /** What it needs of `resources`: where observed values go, and which observations a device is to have. */
 export type LwM2mResources = ResourceSink & { wantedObservations(deviceNo: number): readonly LwM2mPath[] };
+
+/** What it needs of `upgrades`. */
+export type LwM2mUpgrades = { readonly pcp: PcpUplink; readonly packages: PackageResource };
 
 /** What all handlers work with; one for both ports. */
 export type LwM2mHub = {
@@ -42,5 +47,9 @@ export type LwM2mHub = {
   readonly randomBytes: (length: number) => Uint8Array;
   /** The way to a registered device; undefined when its session is gone. */
   readonly peerOf: (registered: Registered) => Peer | undefined;
+  /** Packages that devices fetch. */
+  readonly packages: PackageResource | undefined;
+  /** Where binary payloads go before the codec, and how the answers come back. */
+  pcp: { readonly uplink: PcpUplink; readonly carrier: PcpCarrier } | undefined;
   isStopping: boolean;
 };

@@ -1,3 +1,4 @@
+export type { LwM2mUpgrades } from "./hub";
 export {
   createLwM2mServer,
   type LwM2mServer,

@@ -6,6 +6,8 @@ import type { DeviceService } from "../../capabilities/devices/device-service";
 import type { TraceSink } from "../../capabilities/devices/trace-sink";
 import type { ResourceLink } from "../../capabilities/resources/resource-link";
 import type { Ingest } from "../../capabilities/telemetry/report";
+import type { PackagePush } from "../../capabilities/upgrades/object5/package-push";
+import type { PcpCarrier } from "../../capabilities/upgrades/pcp/pcp-carrier";
 import type { Clock } from "../../platform/clock";
 import type { Emitter, Listenable } from "../../platform/events";
 import type { ListenAddress } from "../../platform/listen-address";
@@ -24,7 +26,9 @@ import { sleepingDeviceLink } from "./downlink";
 import { startRegistrationExpiry } from "./expiry";
 import { handleNotification, heard } from "./handle-notification";
 import { handleRequest } from "./handle-request";
-import type { LwM2mCommands, LwM2mHub, LwM2mResources } from "./hub";
+import type { LwM2mCommands, LwM2mHub, LwM2mResources, LwM2mUpgrades } from "./hub";
+import { packagePush } from "./package-push";
+import { pcpCarrier } from "./pcp-carrier";
 import type { Registered } from "./registered";
 import { registrationRepository } from "./registration-repository";
 import { registrations } from "./registrations";
@@ -43,6 +47,8 @@ export type LwM2mServerOptions = {
   readonly codecs: Codecs;
   readonly commands: LwM2mCommands;
   readonly resources: LwM2mResources;
+  /** Left out: devices are not upgraded. */
+  readonly upgrades?: LwM2mUpgrades | undefined;
   readonly trace: TraceSink;
   /** registry.db, and telemetry.db for reading. */
   readonly registry: Database;
@@ -66,6 +72,8 @@ export type LwM2mServerOptions = {
 export type LwM2mServer = {
   readonly sleepingLink: SleepingDeviceLink;
   readonly resourceLink: ResourceLink;
+  readonly packagePush: PackagePush;
+  readonly pcpCarrier: PcpCarrier;
   /** The device was deleted or given new credentials: its registration and its session are void. */
   disconnect(deviceNo: number, reason: string): void;
   /** Opens the sockets and tells their addresses; throws when one is taken. */
@@ -117,8 +125,12 @@ export function createLwM2mServer(options: LwM2mServerOptions): LwM2mServer {
     registrations: stored,
     counters: lwm2mCounters(metrics, () => ({ stored: stored.count(), active: stored.active() })),
     peerOf,
+    packages: options.upgrades?.packages,
+    pcp: undefined,
     isStopping: false,
   };
+  const carrier = pcpCarrier(hub);
+  if (options.upgrades) hub.pcp = { uplink: options.upgrades.pcp, carrier };
   const acks = new UplinkAcks({
     coap,
     settled({ hasMore, report }, registered) {
@@ -165,6 +177,8 @@ export function createLwM2mServer(options: LwM2mServerOptions): LwM2mServer {
   return {
     sleepingLink: sleepingDeviceLink(hub),
     resourceLink: resourceLink(hub),
+    packagePush: packagePush(hub),
+    pcpCarrier: carrier,
     disconnect(deviceNo, reason) {
       stored
         .remove(deviceNo)

@@ -20,6 +20,10 @@ export type LwM2mSettings = {
   readonly maxLinks: number;
   /** Operations and answers of one device that may wait for their turn. */
   readonly maxWaitingPerDevice: number;
+  /** Frames of PCP: first wait for the ACK, retransmissions, and when it is given up (nb-iot.md 4.1). */
+  readonly pcpAckTimeoutMs: number;
+  readonly pcpMaxRetransmit: number;
+  readonly pcpGiveUpMs: number;
   /** `stop()` waits this long for commits under way. */
   readonly stopGraceMs: number;
 };
@@ -35,5 +39,8 @@ export const LWM2M_DEFAULTS: LwM2mSettings = {
   maxDownlinkBytes: 1_024,
   maxLinks: 256,
   maxWaitingPerDevice: 32,
+  pcpAckTimeoutMs: 10_000,
+  pcpMaxRetransmit: 3,
+  pcpGiveUpMs: 120_000,
   stopGraceMs: 5_000,
 };

@@ -5,6 +5,7 @@ import type { Protocol } from "./connection";
 export type InboundOutcome =
   | "report"
   | "answer"
+  | "upgrade"
   | "custom"
   | "refused"
   | "duplicate"
@@ -39,6 +40,7 @@ export function mqttCounters(metrics: Metrics, connections: () => Record<Protoco
     return {
       report: of("report"),
       answer: of("answer"),
+      upgrade: of("upgrade"),
       custom: of("custom"),
       refused: of("refused"),
       duplicate: of("duplicate"),

@@ -65,6 +65,7 @@ export function createHub(options: MqttListenerOptions, readable: (connection: C
     stalled: new Map(),
     view: new PublishView(),
     ackBuffers: [],
+    pcp: undefined,
     isStopping: false,
     nextAnswer: () => ++answers,
     countOutput: (protocol, bytes) => hub.counters.bytesOut[protocol].add(bytes),

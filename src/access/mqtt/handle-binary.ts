@@ -5,6 +5,7 @@ import type { PublishView } from "../../wire/mqtt";
 import { type Connection, PAUSE } from "./connection";
 import type { Hub } from "./hub";
 import { isDuplicate, refuse, remember, takeAnswer, tellCommands, ticketFor, traceReport } from "./inbound";
+import { takePcp } from "./pcp";
 import { answerReport } from "./report-answer";
 import type { Session } from "./session";
 import { NO_TICKET, NOBODY } from "./sessions";
@@ -19,6 +20,11 @@ export function takeBinary(
   topic: string,
 ): void {
   if (isDuplicate(hub, connection, view)) return;
+  const upgrade = hub.pcp?.uplink.take(owner, view.payload(), hub.pcp.carrier) ?? "business";
+  if (upgrade !== "business") {
+    takePcp(hub, connection, owner, view, upgrade); // the codec never sees it (pcp.md 7)
+    return;
+  }
   const request = answersReports(hub, owner) ? view.payload().slice() : undefined;
   const decoded = decodeFor(hub, owner, view.payload(), topic);
   if (decoded instanceof Promise) takeLater(hub, connection, owner, view, decoded, request);

@@ -3,6 +3,7 @@ import type { EventSink } from "../../capabilities/devices/event-link";
 import type { SubDevices } from "../../capabilities/devices/sub-devices";
 import type { TraceSink } from "../../capabilities/devices/trace-sink";
 import type { Ingest } from "../../capabilities/telemetry/report";
+import type { PcpCarrier, PcpUplink } from "../../capabilities/upgrades/pcp/pcp-carrier";
 import type { Clock } from "../../platform/clock";
 import type { Log } from "../../platform/log";
 import type { MqttFault, PublishView } from "../../wire/mqtt";
@@ -62,5 +63,7 @@ export type Hub = ConnectionHost & {
   readonly view: PublishView;
   /** Tells messages apart whose acknowledgement waits for more than the store. */
   nextAnswer(): number;
+  /** Where binary payloads go before the codec, and how the answers come back. */
+  pcp: { readonly uplink: PcpUplink; readonly carrier: PcpCarrier } | undefined;
   isStopping: boolean;
 };

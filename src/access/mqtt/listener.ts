@@ -7,6 +7,7 @@ import type { SubDevices } from "../../capabilities/devices/sub-devices";
 import type { TraceSink } from "../../capabilities/devices/trace-sink";
 import type { SubscriberLink } from "../../capabilities/subscriptions/subscriber-link";
 import type { Ingest } from "../../capabilities/telemetry/report";
+import type { PcpCarrier, PcpUplink } from "../../capabilities/upgrades/pcp/pcp-carrier";
 import type { Clock } from "../../platform/clock";
 import type { Listenable } from "../../platform/events";
 import type { Log } from "../../platform/log";
@@ -22,6 +23,7 @@ import { endConnection } from "./end-connection";
 import { mqttEventLink } from "./events";
 import { handlePackets } from "./handle-packets";
 import type { Hub } from "./hub";
+import { pcpCarrier } from "./pcp";
 import type { MqttApplications, MqttCommands, MqttDevices } from "./ports";
 import type { MqttSettings } from "./settings";
 import { listenTcp, type SocketEvents, type TlsFiles, type TransportListener } from "./transport";
@@ -40,6 +42,8 @@ export type MqttListenerOptions = {
   readonly codecs: Codecs;
   /** Undefined: applications cannot log in. */
   readonly applications?: MqttApplications | undefined;
+  /** Left out: devices are not upgraded by PCP. */
+  readonly upgrades?: { readonly pcp: PcpUplink } | undefined;
   readonly trace: TraceSink;
   /** registry.db, and telemetry.db for reading. */
   readonly registry: Database;
@@ -57,6 +61,7 @@ export type MqttListener = {
   readonly deviceLink: DeviceLink;
   /** How events reach devices that are connected. */
   readonly eventLink: EventLink;
+  readonly pcpCarrier: PcpCarrier;
   /** How notifications reach applications that are connected. */
   readonly subscriberLink: SubscriberLink;
   /** Opens the sockets and tells their addresses; throws when one is taken. */
@@ -72,6 +77,8 @@ export type MqttListener = {
 export function createMqttListener(options: MqttListenerOptions): MqttListener {
   const { clock, settings, ingest, deviceEvents } = options;
   const hub = createHub(options, readable);
+  const carrier = pcpCarrier(hub);
+  if (options.upgrades) hub.pcp = { uplink: options.upgrades.pcp, carrier };
   const throttle = tokenBuckets(clock, settings.connectsPerSecondPerAddress, settings.connectBurstPerAddress);
   deviceEvents.on("deviceDeleted", ({ device }) => hub.sessions.forgetDevice(device.no));
   ingest.onDrain(() => resumeCongested(hub));
@@ -146,6 +153,7 @@ export function createMqttListener(options: MqttListenerOptions): MqttListener {
   return {
     deviceLink: mqttDeviceLink(hub),
     eventLink: mqttEventLink(hub),
+    pcpCarrier: carrier,
     subscriberLink: hub.subscribers.link,
     async listen() {
       await Promise.all([hub.sessions.start(), hub.applicationSessions.start()]);

@@ -1,7 +1,7 @@
 import type { Database } from "bun:sqlite";
 import type { Clock } from "../../platform/clock";
 import { DomainError } from "../../platform/domain-error";
-import type { Listenable } from "../../platform/events";
+import type { Emitter, Listenable } from "../../platform/events";
 import type { Log } from "../../platform/log";
 import type { Metrics } from "../../platform/metrics";
 import type { Transactor } from "../../platform/storage/group-commit";
@@ -15,7 +15,14 @@ import { nodeToJson } from "./node-json";
 import { observations } from "./observations";
 import { toRegistrationView } from "./registration-view";
 import { type DeviceResources, type OperationResult, RESOURCE_OPS, type ResourceOp } from "./resource";
-import type { LwM2mRegistration, ResourceAnswer, ResourceLink, ResourceRequest, ResourceSink } from "./resource-link";
+import type {
+  LwM2mRegistration,
+  ResourceAnswer,
+  ResourceEvents,
+  ResourceLink,
+  ResourceRequest,
+  ResourceSink,
+} from "./resource-link";
 import { type KnownOfDevice, toRequest } from "./resource-request";
 import { resourceTree } from "./resource-tree";
 import { resourceValues } from "./resource-values";
@@ -27,6 +34,8 @@ export type ResourceParts = {
   readonly devices: { findByNo(no: number): Device | undefined };
   readonly deviceEvents: Listenable<DeviceEvents>;
   readonly contacts: Listenable<ContactEvents>;
+  /** Who else is interested in values that come by observation. */
+  readonly events?: Emitter<ResourceEvents> | undefined;
   /** `registry.db`. */
   readonly db: Database;
   readonly transactor: Transactor;
@@ -198,6 +207,7 @@ export function openResources(parts: ResourceParts): Resources {
       observed(deviceNo, path, node, atMs) {
         wanted.setState(deviceNo, path, "active");
         values.record(deviceNo, path, node, atMs);
+        parts.events?.emit("observed", { deviceNo, path, node });
       },
       observationEnded: (deviceNo, path, reason) => wanted.setState(deviceNo, path, "ended", reason),
     },

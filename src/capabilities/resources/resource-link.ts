@@ -60,6 +60,12 @@ export interface ResourceLink {
   request(deviceNo: number, request: ResourceRequest): Promise<ResourceAnswer>;
 }
 
+/** What other capabilities may follow; outside transactions. */
+export type ResourceEvents = {
+  /** A value came by observation, also with the answer to its beginning. Of operators' observations and others'. */
+  observed: { readonly deviceNo: number; readonly path: LwM2mPath; readonly node: LwM2mNode };
+};
+
 /** Port the other way: values that came by observation. Implemented by `resources`. */
 export interface ResourceSink {
   observed(deviceNo: number, path: LwM2mPath, node: LwM2mNode, atMs: number): void;

@@ -31,6 +31,11 @@ type Parts = {
 
 const PATH = /^\/ota\/v1\/packages\/([^/]{1,256})$/;
 const BEARER = /^Bearer +(\S{1,1024}) *$/i;
+/** LwM2M devices get an address and nothing else (resource /5/0/1), so the token may stand in it. */
+const tokenOf = (request: Request): string | undefined =>
+  BEARER.exec(request.headers.get("authorization") ?? "")?.[1] ??
+  new URL(request.url).searchParams.get("token")?.slice(0, 1_024) ??
+  undefined;
 const CHUNK_BYTES = 64 * 1024;
 const LONGEST_LIMIT_S = 255;
 const RETRY_AFTER_S = "30";
@@ -61,7 +66,7 @@ export function packageDownload({ tokens, packages, openContent, clock, settings
   function authorized(request: Request, path: string): { it: UpgradePackage; token: string } {
     const fileId = PATH.exec(path)?.[1];
     if (fileId === undefined) throw new DomainError("NOT_FOUND");
-    const token = BEARER.exec(request.headers.get("authorization") ?? "")?.[1];
+    const token = tokenOf(request);
     const opened = token === undefined ? undefined : tokens.authorizeDownload(token);
     const it = opened && packages.find(fileId);
     if (token === undefined || !it || it.no !== opened.no) throw new DomainError("TOKEN_INVALID");

@@ -30,6 +30,12 @@ export const maxBodyLength = (size: BlockSize): number => (MAX_NUM + 1) * size;
 /** A block that says "more" is full, and no block is longer than its size (RFC 7959 §2.2). */
 export const isLengthOk = ({ more, size }: Block, length: number): boolean => (more ? length === size : length <= size);
 
+/**
+ * A body that is sent in blocks: bytes, or something that can fetch any part of them and need not hold them all. Parts
+ * belong to whoever asked.
+ */
+export type BlockBody = { readonly length: number; subarray(start: number, end: number): Uint8Array };
+
 /** A body that grows: a chain, so that a step can return a new state without copying what is there. */
 export type Parts = { readonly before: Parts | undefined; readonly bytes: Uint8Array; readonly end: number };
 

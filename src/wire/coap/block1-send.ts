@@ -1,5 +1,5 @@
 /** Client side of a request body that goes out in blocks (RFC 7959 §2.5, §2.9, §3.2). Pure; one state per request. */
-import { type Block, type BlockSize, maxBodyLength } from "./block";
+import { type Block, type BlockBody, type BlockSize, maxBodyLength } from "./block";
 import { CODES, isSuccess } from "./codes";
 
 export type Block1SendSettings = {
@@ -10,7 +10,7 @@ export type Block1SendSettings = {
 export const DEFAULT_BLOCK1_SEND: Block1SendSettings = { size: 1024, maxRestarts: 2 };
 
 export type Block1Sending = {
-  readonly body: Uint8Array;
+  readonly body: BlockBody;
   readonly size: BlockSize;
   readonly offset: number;
   /** False while the body goes as one message, without Block1. */
@@ -26,9 +26,14 @@ export type Block1SendEffect =
   | { readonly type: "failed"; readonly reason: "unexpectedBlock" | "tooLarge" | "incomplete" };
 export type Block1SendStep = { readonly next: Block1Sending | undefined; readonly effect: Block1SendEffect };
 
-export function startBlock1(body: Uint8Array, { size, maxRestarts }: Block1SendSettings): Block1SendStep {
+/**
+ * `from`: where a transfer that broke off goes on, in bytes; it is begun again if the server knows nothing of it any more
+ * (4.08). Rounded down to a whole block.
+ */
+export function startBlock1(body: BlockBody, { size, maxRestarts }: Block1SendSettings, from = 0): Block1SendStep {
   if (body.length > maxBodyLength(size)) return fail("tooLarge");
-  return send({ body, size, offset: 0, inBlocks: body.length > size, restartsLeft: maxRestarts });
+  const offset = Math.floor(Math.min(from, body.length - 1) / size) * size;
+  return send({ body, size, offset: Math.max(0, offset), inBlocks: body.length > size, restartsLeft: maxRestarts });
 }
 
 export function sendBlock1(from: Block1Sending, { code, block }: Block1Response): Block1SendStep {
@@ -59,7 +64,7 @@ function restart(from: Block1Sending, size: BlockSize, reason: "tooLarge" | "inc
 
 function send(next: Block1Sending): Block1SendStep {
   const { body, size, offset, inBlocks } = next;
-  if (!inBlocks) return { next, effect: { type: "send", payload: body } };
+  if (!inBlocks) return { next, effect: { type: "send", payload: body.subarray(0, body.length) } };
   const payload = body.subarray(offset, offset + size);
   const block: Block = { num: offset / size, more: offset + payload.length < body.length, size };
   const size1 = offset === 0 ? { size1: body.length } : {};

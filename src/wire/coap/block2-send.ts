@@ -1,5 +1,5 @@
 /** Server side of a response body that goes out in blocks (RFC 7959 §2.4, §2.8, §3.1). Pure. */
-import type { Block, BlockSize } from "./block";
+import type { Block, BlockBody, BlockSize } from "./block";
 import { smaller } from "./block";
 import { CODES } from "./codes";
 
@@ -13,7 +13,7 @@ export const DEFAULT_BLOCK2_SEND: Block2SendSettings = { size: 1024, idleMs: 247
 
 /** The body as it was when the first block went out, so that a resource that changes does not tear. */
 export type Block2Sending = {
-  readonly body: Uint8Array;
+  readonly body: BlockBody;
   readonly etag: Uint8Array;
   readonly lastMs: number;
 };
@@ -32,15 +32,17 @@ export type Block2Reply =
   | { readonly type: "refuse"; readonly code: number };
 export type Block2SendStep = { readonly next: Block2Sending | undefined; readonly reply: Block2Reply };
 
-/** A fresh body for a request; `asked` is its Block2, if any, with number 0. */
+/** A fresh body for a request; `asked` is its Block2, if any. `etag` has to be given for what is no `Uint8Array`. */
 export function startBlock2Response(
-  body: Uint8Array,
+  body: BlockBody,
   asked: Block | undefined,
   nowMs: number,
   settings: Block2SendSettings,
+  etag?: Uint8Array,
 ): Block2SendStep {
-  if (!asked && body.length <= settings.size) return { next: undefined, reply: { type: "whole", payload: body } };
-  const from = { body, etag: etagOf(body), lastMs: nowMs };
+  if (!asked && body.length <= settings.size)
+    return { next: undefined, reply: { type: "whole", payload: body.subarray(0, body.length) } };
+  const from = { body, etag: etag ?? etagOf(body.subarray(0, body.length)), lastMs: nowMs };
   return sendBlock2(from, asked ?? { num: 0, more: false, size: settings.size }, nowMs, settings);
 }
 

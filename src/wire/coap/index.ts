@@ -1,4 +1,13 @@
-export { BLOCK_SIZES, type Block, type BlockSize, decodeBlock, encodeBlock, equalBytes, maxBodyLength } from "./block";
+export {
+  BLOCK_SIZES,
+  type Block,
+  type BlockBody,
+  type BlockSize,
+  decodeBlock,
+  encodeBlock,
+  equalBytes,
+  maxBodyLength,
+} from "./block";
 export * from "./block1-receive";
 export * from "./block1-send";
 export * from "./block2-receive";

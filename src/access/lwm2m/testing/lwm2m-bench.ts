@@ -127,6 +127,8 @@ export async function lwm2mBench({ settings = {}, path }: { settings?: Partial<L
       if (!registered.peer && !isSecure) stored.bind(registered, peerAt(port, host));
       return registered.peer;
     },
+    packages: undefined,
+    pcp: undefined,
     isStopping: false,
   };
   const acks = new UplinkAcks({
