@@ -6,6 +6,7 @@ import type { DeviceLink, SleepingDeviceLink } from "../capabilities/devices/dev
 import type { ResourceLink } from "../capabilities/resources/resource-link";
 import type { PackagePush } from "../capabilities/upgrades/object5/package-push";
 import type { PcpCarrier } from "../capabilities/upgrades/pcp/pcp-carrier";
+import type { UpgradeLink } from "../capabilities/upgrades/upgrade-link";
 import { type ListenAddress, parseListenAddress } from "../platform/listen-address";
 import type { Config } from "./config";
 
@@ -18,6 +19,7 @@ export function deviceWays() {
     resourceLinks: [] as ResourceLink[],
     pcpCarriers: [] as PcpCarrier[],
     packagePushes: [] as PackagePush[],
+    upgradeLinks: [] as UpgradeLink[],
     disconnects,
     disconnect(deviceNo: number, reason: string): void {
       for (const disconnect of disconnects) disconnect(deviceNo, reason);

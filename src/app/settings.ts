@@ -23,6 +23,7 @@ import { HISTORY_DEFAULTS, INGEST_DEFAULTS, PURGE_DEFAULTS, RECENT_DEFAULTS } fr
 import { TRACE_DEFAULTS } from "../capabilities/trace/settings";
 import { OBJECT5_ABOUT, OBJECT5_DEFAULTS } from "../capabilities/upgrades/object5/settings";
 import { PCP_ABOUT, PCP_DEFAULTS } from "../capabilities/upgrades/pcp/settings";
+import { UPGRADE_DEFAULTS } from "../capabilities/upgrades/settings";
 import { BODY_LIMITS } from "../northbound/http/json-body";
 import { OCEANCONNECT_DEFAULTS } from "../northbound/oceanconnect";
 
@@ -283,6 +284,39 @@ export const GROUPS = {
   }),
   pcp: group(PCP_DEFAULTS, PCP_ABOUT),
   firmware: group(OBJECT5_DEFAULTS, OBJECT5_ABOUT),
+  upgrades: group(UPGRADE_DEFAULTS, {
+    waitMs: "a new sub-task waits so long before it begins",
+    onlineMs: "how long a device is waited for",
+    versionMs: "how long its version is waited for",
+    radioMs: "and cell, signal power and noise",
+    cellMs: "and the cell alone, where that did not come",
+    slotMs: "how long a device may wait for its place in a cell",
+    announceMs: "how long it may take to accept the new version",
+    downloadMs: "and to download it",
+    executeMs: "how long its answer to the order to install is waited for; then it is taken to install",
+    resultMs: "how long the result is waited for; then the device is asked for its version",
+    mqttMs: "over MQTT: from the notice to the result",
+    verifyMs: "how long the version after the upgrade is waited for",
+    level0Places: "devices of one cell that download at a time, good coverage",
+    level1Places: "the same with fair coverage",
+    level2Places: "the same with bad coverage",
+    cellPlaces: "the same where only the cell is known",
+    tokenMs: "how long the token of a download is good for, at most",
+    maxTargets: "devices, or groups, of one task",
+    maxPackages: "packages of one task",
+    maxRetries: "retries of one task",
+    minWindowMs: "a window is longer than this",
+    maxPatternWork: "how much work the comparison of source versions of several packages may be",
+    maxUnfinished: "sub-tasks of all tasks that have not ended",
+    maxDryRunDevices: "members of groups that a dry run looks at",
+    stepItems: "sub-tasks of one step, and of one transaction, at most",
+    stepMs: "time after which a step ends, its commit left out",
+    dutyCycle: "share of the time that steps may take, 0 to 1",
+    maxPauseMs: "longest pause between two steps",
+    faultPauseMs: "pause after a step that failed",
+    sweepIntervalMs: "how often it is looked for what is due",
+    keepMs: "how long ended tasks are kept",
+  }),
   batch: group(BATCH_DEFAULTS, {
     maxUnfinished: "unfinished batch tasks of one kind that an application may have",
     minTimeoutMinutes: "shortest time that a task may be given",
@@ -370,6 +404,7 @@ export const GROUP_TITLES: { readonly [G in keyof typeof GROUPS]: string } = {
   lora: "gateways and nodes behind LoRa servers",
   pcp: "software upgrades by PCP",
   firmware: "firmware upgrades by object 5 of LwM2M",
+  upgrades: "upgrades of firmware and software",
   batch: "batch tasks: the same for many devices",
   push: "notifications to applications",
   trace: "traces: why something was refused",

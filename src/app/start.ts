@@ -2,19 +2,21 @@ import type { ApplicationEvents } from "../capabilities/applications/application
 import { openApplications } from "../capabilities/applications/open-applications";
 import { openBatch } from "../capabilities/batch/open-batch";
 import { openCodecs } from "../capabilities/codecs/open-codecs";
-import type { CommandEvents } from "../capabilities/commands/command";
+import type { CommandEvents, CommandService } from "../capabilities/commands/command";
 import { createCommandService } from "../capabilities/commands/command-service";
 import { startCommandUpkeep } from "../capabilities/commands/command-upkeep";
-import type { ContactEvents, DeviceEvents } from "../capabilities/devices/device";
+import type { ContactEvents, Device, DeviceEvents } from "../capabilities/devices/device";
 import { openDevices } from "../capabilities/devices/open-devices";
 import { createDiagnosis } from "../capabilities/diagnosis/diagnosis-service";
 import { startDiagnosisUpkeep } from "../capabilities/diagnosis/diagnosis-upkeep";
 import { groupService } from "../capabilities/groups/group-service";
 import { createLora } from "../capabilities/lora/lora-service";
 import { startLoraUpkeep } from "../capabilities/lora/withdrawals";
+import type { PackageContents } from "../capabilities/packages/package";
 import type { ProductEvents } from "../capabilities/products/product";
 import { productService } from "../capabilities/products/product-service";
 import { openResources } from "../capabilities/resources/open-resources";
+import type { ResourceEvents } from "../capabilities/resources/resource-link";
 import type { ShadowEvents } from "../capabilities/shadow/desired";
 import { createDesiredShadow } from "../capabilities/shadow/desired-shadow";
 import { reportedShadow } from "../capabilities/shadow/reported-shadow";
@@ -29,10 +31,13 @@ import { lastSeen } from "../capabilities/telemetry/last-seen";
 import { startMovingRecents } from "../capabilities/telemetry/move-recent";
 import { openRecentBlocks } from "../capabilities/telemetry/recent-blocks";
 import { createTraces } from "../capabilities/trace/trace";
+import { openUpgrades } from "../capabilities/upgrades/open-upgrades";
+import type { UpgradeEvents } from "../capabilities/upgrades/upgrade";
 import { managementApi } from "../northbound/management";
 import { notificationRenderer, oceanConnect } from "../northbound/oceanconnect";
 import { loadServerTls } from "../platform/certificates";
 import type { Clock } from "../platform/clock";
+import { DomainError } from "../platform/domain-error";
 import { eventBus } from "../platform/events";
 import { randomIds } from "../platform/ids";
 import { type ListenAddress, renderListenAddress } from "../platform/listen-address";
@@ -47,6 +52,7 @@ import { listenHttp } from "./listen-http";
 import { openStorage } from "./open-storage";
 import { watchRuntime } from "./runtime-metrics";
 import { startTelemetryPurge } from "./telemetry-purge";
+import { openUpgradeWays } from "./upgrade-ways";
 
 type Options = {
   readonly config: Config;
@@ -95,6 +101,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const contactEvents = eventBus<ContactEvents>();
   const commandEvents = eventBus<CommandEvents>();
   const shadowEvents = eventBus<ShadowEvents>();
+  const upgradeEvents = eventBus<UpgradeEvents>();
   const ways = deviceWays();
   const { links, sleepingLinks, resourceLinks } = ways;
 
@@ -128,8 +135,17 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     ...{ db: registry, transactor, devices, deviceEvents, contactEvents, products, resourceLinks, sleepingLinks },
     ...{ events: shadowEvents, clock, log, metrics, trace: traces, settings: settings.shadow },
   });
+  const resourceEvents = eventBus<ResourceEvents>();
   const resources = openResources({
-    ...{ links: resourceLinks, devices, deviceEvents, contacts: contactEvents, db: registry, transactor },
+    ...{
+      events: resourceEvents,
+      links: resourceLinks,
+      devices,
+      deviceEvents,
+      contacts: contactEvents,
+      db: registry,
+      transactor,
+    },
     ...{ reads: telemetryReads, writer, clock, log, metrics, trace: traces, settings: settings.resources },
   });
   opened.defer(() => resources.stop()); // again: with the values that came while the doors were closed
@@ -137,6 +153,21 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     ...{ db: registry, transactor, devices, deviceEvents, products, links: resourceLinks, contacts: contactEvents },
     ...{ clock, ids, log, metrics, trace: traces, settings: settings.diagnosis },
   });
+
+  const upgrades = openUpgrades({
+    ...{ db: registry, transactor, applications, applicationEvents, products, deviceEvents, contactEvents, groups },
+    devices: { ...devices, setVersions: deviceSteps.inTransaction.setVersions },
+    packages: { find: () => undefined, findByNo: () => undefined }, // none can be uploaded yet
+    commands: { hold: commands.hold, openOf: openCommandsOf(commands) },
+    ...{ links: ways.upgradeLinks, events: upgradeEvents, sealer: secrets.sealer },
+    ...{ clock, ids, log, metrics, trace: traces, settings: settings.upgrades },
+  });
+  const upgradeWays = openUpgradeWays({
+    ...{ config, ways, desk: upgrades.desk, contacts: contactEvents, resourceEvents, deviceEvents, db: registry },
+    contents: NO_CONTENTS,
+    ...{ transactor, clock, log, metrics, trace: traces, wantedObservations: resources.wantedObservations },
+  });
+  opened.defer(() => upgradeWays.stop());
 
   const lora = createLora({
     ...{ db: registry, transactor, devices, deviceEvents, products, requests: commands.requests },
@@ -186,7 +217,8 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const tls = await loadServerTls({ folder: paths.tls, clock, log, ...tlsSources(config) });
   const access = openDeviceAccess({
     ...{ config, tls, ways, devices, subDevices, deviceEvents, ingest, commands, codecs: codecs.codecs, trace: traces },
-    ...{ contacts: contactEvents, resources: { ...resources.sink, wantedObservations: resources.wantedObservations } },
+    ...{ contacts: contactEvents, upgrades: upgradeWays.access },
+    resources: { ...resources.sink, wantedObservations: upgradeWays.wantedObservations },
     ...{ registry, telemetry: telemetryReads, transactor, sealer: secrets.sealer, clock, log, metrics },
     applications: { checkSecret: tokens.checkSecret, events: applicationEvents },
     messageIdSeed: new DataView(secrets.deriveKey("coap message ids").buffer).getUint32(0),
@@ -195,6 +227,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
 
   // Work in the background
   await commands.recover(); // asks the links what they still hold
+  await upgrades.recover();
   await lora.recover();
   devices.recover();
   watch(push.start());
@@ -204,6 +237,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   watch(startCommandUpkeep({ commands, clock, log, settings: settings.commands }));
   watch(startBatch());
   watch(startDiagnosisUpkeep({ diagnosis, clock, log, settings: settings.diagnosis }));
+  watch(upgrades.start());
   watch(startLoraUpkeep({ lora, clock, log, settings: settings.lora }));
   watch(startMovingRecents({ recents, writer, clock, log, metrics, settings: settings.history }));
   watch(startTelemetryPurge({ writer, reads: telemetryReads, devices, recents, clock, log, metrics, settings }));
@@ -213,7 +247,9 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const doors = [...access.stops, resources.stop]; // requests that wait for devices must not hold up the end
   opened.defer(async () => void (await Promise.all(doors.map((stop) => stop())))); // at once: each has its grace time
   const device = await access.listen();
+  upgradeWays.listening(device);
   await commands.resume();
+  await upgrades.resume();
   const http = listenHttp({
     ...{ config, clock, ids, log, metrics, tls, storage },
     vendor: oceanConnect({
@@ -254,6 +290,20 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     stop: () => running.disposeAsync(),
   };
 }
+
+/** Of a device, as many as the first pages tell. */
+const openCommandsOf = (commands: Pick<CommandService, "query">) => (device: Device) =>
+  (["PENDING", "SENT", "DELIVERED"] as const).reduce((sum, status) => {
+    const { items } = commands.query(device.appId, { deviceId: device.id, status, pageNo: 0, pageSize: 100 });
+    return sum + items.filter(({ mode }) => mode === "ACK").length; // others are over when they are sent
+  }, 0);
+
+/** Until packages can be uploaded. */
+const NO_CONTENTS: PackageContents = {
+  read() {
+    throw new DomainError("PACKAGE_NOT_FOUND");
+  },
+};
 
 const rendered = (addresses: Readonly<Record<string, ListenAddress | undefined>>): Record<string, string> =>
   Object.fromEntries(

@@ -100,11 +100,11 @@ export function upgradeBench({ clock: manual, runningClock, settings, random, pa
         const group = appNo === 1 && name !== undefined ? groups.get(name) : undefined;
         return { items: group ? [{ no: group.no, devices: group.members.length } as never] : [], total: 0 };
       },
-      membersAfter: (no, after, limit) =>
-        [...groups.values()]
-          .find((group) => group.no === no)
-          ?.members.filter((one) => one.deviceNo > after)
-          .slice(0, limit) ?? [],
+      membersAfter(no, after, limit) {
+        const members = [...groups.values()].find((group) => group.no === no)?.members ?? [];
+        const from = members.findIndex((one) => one.deviceNo > after);
+        return from < 0 ? [] : members.slice(from, from + limit);
+      },
     },
     packages: {
       find: (fileId) => [...known.values()].find((one) => one.fileId === fileId),
@@ -160,6 +160,12 @@ export function upgradeBench({ clock: manual, runningClock, settings, random, pa
         no: groups.size + 7,
         members: members.map(({ no, id }) => ({ deviceNo: no, deviceId: id })),
       }),
+    groupOf: (name: string, members: Member[]): void => void groups.set(name, { no: groups.size + 7, members }),
+    /** Until nothing is being done with sub-tasks of any task. */
+    async settleWork(): Promise<void> {
+      const atWork = db.query<{ no: number }, []>("SELECT no FROM upgrade_task WHERE work IS NOT NULL LIMIT 1");
+      while (atWork.get()) await clock.sleep(5, new AbortController().signal);
+    },
     /** A product of meters that sleep and can be upgraded. */
     meter: (changes: object = {}): Promise<Product> =>
       bench.importProduct({ protocolType: "LWM2M", model: "Meter", omCapability: CAPABILITIES, ...changes }),
