@@ -258,6 +258,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
   const doors = [...access.stops, resources.stop]; // requests that wait for devices must not hold up the end
   opened.defer(async () => void (await Promise.all(doors.map((stop) => stop())))); // at once: each has its grace time
   const device = await access.listen();
+  upgradeWays.listening(device);
   await commands.resume();
   await upgrades.resume();
   const download = packageDownload({

@@ -73,14 +73,14 @@ async function live(kill: Kill) {
   };
   await Promise.race([create().catch(() => {}), settle(80)]);
   let restartIn = -1;
-  for (let step = 0; step < 130; step++) {
+  for (let step = 0; step < 80; step++) {
     if (killed?.isDead() && restartIn < 0) restartIn = 1;
     else if (restartIn > 0) restartIn -= 1;
     if (restartIn === 0) {
       await run(0);
       restartIn = -1;
     }
-    await clock.advance(step < 40 ? 5 * S : 2 * MINUTE);
+    await clock.advance(step < 40 ? 5 * S : 5 * MINUTE);
     await it.settle(3);
     if (step % 10 === 0)
       for (const meter of meters) it.contactEvents.emit("deviceHeard", { deviceNo: meter.no, hasMore: false });

@@ -3,6 +3,7 @@ import {
   type Block,
   type Block1Event,
   type Block1Receiving,
+  type Block1Sending,
   type Block2Response,
   type BlockSize,
   CODES,
@@ -129,6 +130,25 @@ describe("sending Block1", () => {
     expect(sendBlock1(whole.next as typeof begun, { code: CODES.changed, block: undefined }).effect.type).toBe(
       "answered",
     );
+  });
+
+  test("goes on where it broke off, at the beginning of a block, and from the start when nobody knows of it", () => {
+    const reads: number[] = [];
+    const body = {
+      length: 100,
+      subarray(start: number, end: number) {
+        reads.push(start);
+        return new Uint8Array(Math.min(end, 100) - start);
+      },
+    };
+    const begun = startBlock1(body, { size: 32, maxRestarts: 1 }, 70);
+    expect(begun.effect).toMatchObject({ block: { num: 2, more: true, size: 32 } });
+    const again = sendBlock1(begun.next as Block1Sending, { code: CODES.requestEntityIncomplete, block: undefined });
+    expect(again.effect).toMatchObject({ block: { num: 0, more: true, size: 32 }, size1: 100 });
+    expect([startBlock1(body, { size: 32, maxRestarts: 1 }, 1_000).effect, reads]).toMatchObject([
+      { block: { num: 3, more: false, size: 32 } },
+      [64, 0, 96],
+    ]);
   });
 
   test("announces its size with the first block", () => {

@@ -402,6 +402,20 @@ describe("the end", () => {
     it.fake.sleep(1);
     expect([await it.perform("finish", "updating"), it.device.log()]).toEqual(["unreachable", []]);
   });
+
+  test("comes later to a device that was asleep, unless the next attempt has begun by then", async () => {
+    for (const next of ["slot", "announcing"] as const) {
+      it.fake.sleep(1);
+      expect(await it.perform("finish", "updating")).toBe("unreachable");
+      it.order(next, { attempt: 2 });
+      it.fake.wake(1);
+      await it.heard();
+      await it.heard();
+    }
+    expect(it.device.log()).toEqual([
+      ...["cancelObserve /5/0/3", "cancelObserve /5/0/5", "read /5/0/3", 'write /5/0/1 ""'],
+    ]);
+  });
 });
 
 describe("a push", () => {

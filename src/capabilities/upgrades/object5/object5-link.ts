@@ -25,6 +25,8 @@ export function object5Way(parts: Object5Parts): Object5Way {
   const { desk, links, clock, log, settings } = parts;
   const tracked = trackedDevices(desk);
   const turns = inTurn();
+  /** Attempts that are over, of devices that were asleep when they should have been told. */
+  const unfinished = new Map<number, UpgradeOrder>();
   let isStopped = false;
   let cancelSweep: (() => void) | undefined;
 
@@ -67,12 +69,28 @@ export function object5Way(parts: Object5Parts): Object5Way {
 
   /** A device may have told something that was lost on its way. */
   parts.contacts.on("deviceHeard", ({ deviceNo, hasMore }) => {
-    const order = hasMore || isStopped ? undefined : currentOrder(deviceNo);
+    if (hasMore || isStopped) return;
+    const over = unfinished.get(deviceNo);
+    if (over) finishNow(over);
+    const order = currentOrder(deviceNo);
     if (!order || !BEGUN.includes(order.stage) || turns.isBusy(deviceNo)) return;
     const it = tracked.of(order);
     sweepLater();
     if (isDue(it, order)) lookInTurn(deviceNo);
   });
+
+  function finishNow(order: UpgradeOrder): void {
+    const { deviceNo } = order;
+    unfinished.delete(deviceNo);
+    if (BEGUN.includes(currentOrder(deviceNo)?.stage ?? "online")) return; // the next one has begun, and cleared away
+    turns.run(deviceNo, () => finishFor(order)).catch(fault(deviceNo));
+  }
+
+  async function finishFor(order: UpgradeOrder): Promise<StepOutcome> {
+    const outcome = await finish(object5, order);
+    if (outcome !== "sent" && unfinished.size < MAX_UNFINISHED) unfinished.set(order.deviceNo, order);
+    return outcome;
+  }
 
   function isDue(it: Tracked, { deviceNo }: UpgradeOrder): boolean {
     const registeredAtMs = object5.linkOf(deviceNo)?.registrationOf(deviceNo)?.registeredAtMs;
@@ -154,7 +172,7 @@ export function object5Way(parts: Object5Parts): Object5Way {
             case "finish": {
               const it = tracked.of(order);
               tracked.forget(deviceNo, it);
-              return finish(object5, order);
+              return finishFor(order);
             }
             default:
               return step satisfies never;
@@ -182,6 +200,8 @@ export function object5Way(parts: Object5Parts): Object5Way {
 }
 
 const OBSERVED: readonly LwM2mPath[] = [STATE, RESULT];
+/** An observation that is left over costs a message now and then, and ends with the registration. */
+const MAX_UNFINISHED = 10_000;
 const NONE: readonly LwM2mPath[] = [];
 const STATE_NAME = renderPath(STATE);
 const RESULT_NAME = renderPath(RESULT);
