@@ -14,7 +14,7 @@ export type Call = {
 };
 export type Headers_ = Readonly<Record<string, string>>;
 
-/** No call counts as another minute's while the tests run. */
+/** Calls that were counted stay counted while the tests run. */
 export const CALLER_SETTINGS = { "api.call_window_ms": "3600000" };
 
 /** Of a nodeId, or the EUI of a LoRa device, that registry.db refuses to store (`refuseToStore`). */

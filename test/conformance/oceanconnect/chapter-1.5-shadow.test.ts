@@ -30,10 +30,12 @@ const SENSOR = product("Sensor", "MQTT", [{ id: "Climate", properties: [{ name: 
 
 async function furnish(islet: Islet, data: string) {
   const callers = await furnishCallers(islet, data);
-  const { caller, addProduct, get, manage, next } = callers;
-  const [smoke, plain, sensor] = await Promise.all([WITH_SIREN, PLAIN, SENSOR].map((it) => addProduct(caller, it)));
+  const { caller, addProduct, manage, next } = callers;
+  const smoke = await addProduct(caller, WITH_SIREN);
+  const plain = await addProduct(caller, PLAIN);
+  const sensor = await addProduct(caller, SENSOR);
   const faulty = await callers.addFaulty(PLAIN);
-  const add = async (productId: string | undefined) => {
+  const add = async (productId: string) => {
     const nodeId = next("node");
     const made = await manage<{ deviceId: string }>("POST", `/apps/${caller.appId}/devices`, { nodeId, productId });
     return { nodeId, deviceId: made.body.deviceId };
@@ -44,13 +46,12 @@ async function furnish(islet: Islet, data: string) {
   });
   return {
     ...callers,
-    ...{ islet, smoke: smoke ?? "", sensor: sensor ?? "", faulty, add, change, unknown: "nobody" },
+    ...{ islet, smoke, faulty, add, change, unknown: "nobody" },
     show: (deviceId: string): Call => ({ method: "GET", path: `${PATHS.shadow}/${deviceId}` }),
     deviceId: (await add(smoke)).deviceId,
     modelless: (await add(plain)).deviceId,
     sensorId: (await add(sensor)).deviceId,
     giveCodec: () => manage("PUT", `/products/${smoke}/codec`, codec),
-    get,
   };
 }
 type World = Awaited<ReturnType<typeof furnish>>;

@@ -31,6 +31,8 @@ export type Chapter<W> = {
   readonly more?: (world: () => W) => void;
 };
 
+const START_MS = 60_000; // a process and all that its rows need, on a machine that has other things to do
+
 /**
  * The table of one or more chapters against a started process. `line` is `status code`, and the text where an endpoint
  * has two lines that differ in nothing else. Every line of the document must be there once, and no other.
@@ -58,7 +60,7 @@ export function testChapter<W>({ chapters, sections, settings, furnish, close, e
     beforeAll(async () => {
       islet = await startIslet({ data: folder.path, ...(settings && { settings }) });
       world = await furnish(islet, folder.path);
-    });
+    }, START_MS);
     afterAll(async () => {
       if (world !== undefined) await close?.(world);
       await islet?.stop();
