@@ -4,7 +4,7 @@ import { eventually } from "../../support/eventually";
 import type { Islet } from "../../support/islet";
 import { callerRows, inBody, NAMED_403, type Rows, USUAL } from "./caller-rows";
 import { type Call, type Caller, UNSTORABLE } from "./callers";
-import { type Seen, testChapter } from "./chapter";
+import { codeOf, testChapter } from "./chapter";
 import { COMMAND_SETTINGS, furnishCommands, ID } from "./command-world";
 import { refuseToStore, tamper } from "./faults";
 import { PATHS, UTC } from "./product-models";
@@ -59,7 +59,6 @@ async function furnish(islet: Islet, data: string) {
 }
 type World = Awaited<ReturnType<typeof furnish>>;
 
-const codeOf = ({ text }: Seen) => JSON.parse(text).error_code;
 const COMPLETE: Rows = { ...USUAL, ...NAMED_403 };
 
 testChapter<World>({

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import type { Islet } from "../../support/islet";
 import { callerRows, inBody, type Rows } from "./caller-rows";
 import { CALLER_SETTINGS, type Call, furnishCallers, UNSTORABLE } from "./callers";
-import { testChapter } from "./chapter";
+import { codeOf, testChapter } from "./chapter";
 import { refuseToStore } from "./faults";
 import { NOTIFY_TYPES } from "./notify-types";
 
@@ -60,7 +60,6 @@ const shown = (subscriptionId: unknown, more: object = {}) => ({
   ...more,
 });
 const ID = expect.stringMatching(/^\S{1,256}$/);
-const codeOf = ({ text }: { text: string }) => JSON.parse(text).error_code;
 
 testChapter<World>({
   chapters: ["1.7"],
