@@ -16,7 +16,7 @@ type Connectable = { readonly deviceId: string; readonly secret: string; readonl
 
 export const NOTIFIED_SETTINGS = {
   ...CALLER_SETTINGS,
-  ...{ "devices.online_grace_ms": "0", "devices.expiry_sweep_ms": "100", "commands.ack_timeout_ms": "1500" },
+  ...{ "devices.online_grace_ms": "0", "devices.expiry_sweep_ms": "100", "commands.ack_timeout_ms": "3000" },
 };
 
 const STATION = product("Station", "MQTT", [
