@@ -31,7 +31,7 @@ const SubscribeManagement = z.object({ notifyType: z.enum(MANAGEMENT_NOTIFY_TYPE
 const List = z.object({
   notifyType: optional(z.enum(NOTIFY_TYPES)),
   pageNo: optional(integer(0, MAX_INTEGER)).default(0),
-  pageSize: optional(integer(1, 1_000)).default(10),
+  pageSize: optional(integer(1, MAX_INTEGER)).default(10),
 });
 const DeleteMatching = z.object({
   notifyType: optional(text(256)),
