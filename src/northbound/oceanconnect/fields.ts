@@ -27,19 +27,27 @@ export const boolean = () =>
 
 /** `yyyyMMdd'T'HHmmss'Z'`; becomes milliseconds. */
 export const utcTime = () =>
-  z.string().transform((value, context) => {
-    const ms = parseUtcTime(value);
-    if (ms !== undefined) return ms;
-    context.addIssue({ code: "custom", message: "is not a UTC time of the form yyyyMMdd'T'HHmmss'Z'" });
-    return z.NEVER;
-  });
+  z
+    .string()
+    .meta({ examples: ["20260131T120000Z"], description: "UTC" })
+    .transform((value, context) => {
+      const ms = parseUtcTime(value);
+      if (ms !== undefined) return ms;
+      context.addIssue({ code: "custom", message: "is not a UTC time of the form yyyyMMdd'T'HHmmss'Z'" });
+      return z.NEVER;
+    });
 
 /** An object whose keys the product model defines; passed on as it came. */
 export const anyObject = () =>
-  z.custom<Readonly<Record<string, unknown>>>(
-    (value) => typeof value === "object" && value !== null && !Array.isArray(value),
-    "is not an object",
-  );
+  z
+    .custom<Readonly<Record<string, unknown>>>(
+      (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+      "is not an object",
+    )
+    .meta({ type: "object", additionalProperties: true });
+
+/** What the service, or the route, judges with an error of its own; `described`: what it should be, as JSON Schema. */
+export const judgedLater = (described: Record<string, unknown>) => z.unknown().optional().meta(described);
 
 /** null says the same as leaving a field out. */
 export const optional = <T extends z.ZodType>(schema: T) =>
