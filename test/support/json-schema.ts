@@ -16,6 +16,7 @@ export type Schema = {
   readonly minItems?: number;
   readonly anyOf?: readonly Schema[];
   readonly allOf?: readonly Schema[];
+  readonly examples?: readonly unknown[];
   readonly [annotation: string]: unknown;
 };
 const KNOWN = new Set([

@@ -103,8 +103,8 @@ export function batchRoutes(
         },
       ),
     )
-    .get(`${TASKS}/`, query)
     .get(`${TASKS}/:taskId`, query)
+    .get(`${TASKS}/`, query) // names no task: 100019
     .get(
       DETAILS,
       call(

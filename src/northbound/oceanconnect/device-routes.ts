@@ -5,7 +5,7 @@ import type { DevicePatch, DeviceService } from "../../capabilities/devices/devi
 import { DomainError } from "../../platform/domain-error";
 import type { FrontEnv } from "../http/request-env";
 import type { Endpoints } from "./endpoint";
-import { boolean, integer, judgedLater, optional, present, text } from "./fields";
+import { anyValue, boolean, integer, judgedLater, optional, present, text } from "./fields";
 
 const PATH = "/iocm/app/dm/v1.4.0/devices/:deviceId";
 
@@ -16,7 +16,7 @@ const Modify = z.object({
       z.object({
         fieldName: optional(text(256)),
         fieldType: optional(text(256)),
-        fieldValue: z.unknown().optional(), // any value at all
+        fieldValue: anyValue().optional(),
       }),
     ),
   ),

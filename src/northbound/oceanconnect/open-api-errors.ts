@@ -31,6 +31,11 @@ export function errorsOf(declaration: Declaration): Map<number, ErrorRow[]> {
     const sent = { status, code, desc: describeError(desc, "{reason}") };
     rows.set(`${status} ${code} ${desc}`, sent);
   }
+  if (declaration.body) {
+    // Beyond the limit of all APIs of the process nobody looks whose it is.
+    const { status, code, desc } = errorRow("none", "PAYLOAD_TOO_LARGE");
+    rows.set(`${status} ${code} ${desc}`, { status, code, desc });
+  }
   return Map.groupBy(rows.values(), ({ status }) => status);
 }
 
