@@ -52,8 +52,9 @@ function misfitsOfOne(document: object, schema: Schema, value: unknown, path: st
   say(schema.enum !== undefined && !schema.enum.includes(value), `is none of ${schema.enum}`);
   say(schema.const !== undefined && schema.const !== value, `is not ${schema.const}`);
   if (typeof value === "string") {
-    say(value.length < (schema.minLength ?? 0), "is too short");
-    say(value.length > (schema.maxLength ?? value.length), "is too long");
+    const length = [...value].length; // characters, not units of UTF-16
+    say(length < (schema.minLength ?? 0), "is too short");
+    say(length > (schema.maxLength ?? length), "is too long");
     say(schema.pattern !== undefined && !new RegExp(schema.pattern).test(value), `does not match ${schema.pattern}`);
   }
   if (typeof value === "number") {

@@ -22,8 +22,9 @@ export function watchRegistry(data: string) {
     },
     /** Takes what there is for granted, as soon as nothing has been committed for a moment. */
     async accept(): Promise<void> {
+      if (committed() === seen) return;
       for (let quiet = 0; quiet < 3; quiet++) {
-        await Bun.sleep(4);
+        await Bun.sleep(3);
         if (committed() === seen) continue;
         seen = committed();
         quiet = -1;
