@@ -3,7 +3,8 @@ import { DEVICE_STATUSES, type Device } from "../../capabilities/devices/device"
 import { known, yesOrNo } from "./answer-fields";
 
 const word = known(z.string());
-export const DeviceInfoResource = z.object({
+/** Of 1.5.9, and of the notifications. */
+export const NotifiedInfoResource = z.object({
   nodeId: z.string(),
   ...{ name: word, description: word, manufacturerId: word, manufacturerName: word, mac: word, location: word },
   ...{ deviceType: word, model: word, swVersion: word, fwVersion: word, hwVersion: word, protocolType: word },
@@ -11,12 +12,16 @@ export const DeviceInfoResource = z.object({
   status: z.enum(DEVICE_STATUSES),
   statusDetail: z.string(),
   ...{ mute: yesOrNo(), supportedSecurity: yesOrNo(), isSecurity: yesOrNo() },
-  ...{ signalStrength: word, sigVersion: word, serialNumber: word, batteryLevel: word, radiusIp: word },
+  ...{ signalStrength: word, sigVersion: word, serialNumber: word, batteryLevel: word },
+});
+/** Of 1.6.1 and 1.6.2. */
+export const DeviceInfoResource = NotifiedInfoResource.extend({
+  radiusIp: word,
   imsi: word.optional().meta({ description: "Only where it is asked for with select=imsi" }),
 });
 
 /**
- * `deviceInfo` of the notifications: every field of the table in its order, null where nothing is known.
+ * `deviceInfo` of the notifications and of 1.5.9: every field of the table in its order, null where nothing is known.
  * Whether secure mode is supported and whether it is in use are one fact here.
  */
 export function toNotifiedInfo({ nodeId, info, status, statusDetail, muted, isSecure }: Device) {

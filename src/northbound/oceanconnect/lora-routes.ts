@@ -17,7 +17,9 @@ const optionalHex = (digits: number) =>
   z.preprocess((value) => (value === "" || value === null ? undefined : value), hex(digits).optional());
 const id = text(256, 1);
 
+/** By its value it has been understood already (`ownerInBody`); one that is no text is refused with the rest. */
 const ownerAppId = optional(text(256));
+
 const RegisterGateway = z.object({
   ownerAppId,
   loraServerId: id,
@@ -67,9 +69,9 @@ export function loraRoutes({ call }: Endpoints, lora: LoraService) {
           ...{ needs: "edit", body: RegisterGateway, owner, ownerInBody: true },
           response: { status: 201, schema: LoraGatewayResource },
         },
-        async ({ application, body: { ownerAppId: _, ...body } }) => ({
+        async ({ application, body: { ownerAppId: _, ...input } }) => ({
           status: 201,
-          json: toGateway(await lora.registerGateway(application.id, body)),
+          json: toGateway(await lora.registerGateway(application.id, input)),
         }),
       ),
     )
@@ -81,9 +83,9 @@ export function loraRoutes({ call }: Endpoints, lora: LoraService) {
           ...{ needs: "edit", body: RegisterNode, owner, ownerInBody: true },
           response: { status: 201, schema: LoraNodeResource },
         },
-        async ({ application, body: { ownerAppId: _, ...body } }) => ({
+        async ({ application, body: { ownerAppId: _, ...input } }) => ({
           status: 201,
-          json: toNode(await lora.registerNode(application.id, body)),
+          json: toNode(await lora.registerNode(application.id, input)),
         }),
       ),
     )

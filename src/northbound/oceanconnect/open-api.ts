@@ -6,7 +6,7 @@ import { BatchSubtaskResource, BatchTaskResource } from "./batch-resource";
 import { DeviceCapabilityResource } from "./capability-resource";
 import { CancelTaskResource } from "./command-cancel-routes";
 import { CommandResource } from "./command-resource";
-import { DeviceInfoResource } from "./device-info";
+import { DeviceInfoResource, NotifiedInfoResource } from "./device-info";
 import { DeviceResource } from "./device-query-routes";
 import type { Declaration, DeclaredHandler } from "./endpoint";
 import { GroupResource } from "./group-routes";
@@ -22,7 +22,12 @@ type Route = { readonly method: string; readonly path: string; readonly declarat
 
 /** What several answers share, and is worth a name; everything else is called after its operation. */
 const RESOURCES = {
-  ...{ AccessToken: AccessTokenResource, Device: DeviceResource, DeviceInfo: DeviceInfoResource },
+  ...{
+    AccessToken: AccessTokenResource,
+    Device: DeviceResource,
+    DeviceInfo: DeviceInfoResource,
+    ShadowDeviceInfo: NotifiedInfoResource,
+  },
   ...{ DeviceShadow: ShadowResource, DeviceCapability: DeviceCapabilityResource, DeviceCommand: CommandResource },
   ...{ CommandCancelTask: CancelTaskResource, Subscription: SubscriptionResource, DeviceGroup: GroupResource },
   ...{ BatchTask: BatchTaskResource, BatchSubtask: BatchSubtaskResource },

@@ -5,7 +5,7 @@ import type { DesiredService, DesiredShadow } from "../../capabilities/shadow/de
 import { renderUtcTime } from "../../platform/utc-time";
 import type { FrontEnv } from "../http/request-env";
 import { free, list, paged, time } from "./answer-fields";
-import { DeviceInfoResource, toQueriedInfo } from "./device-info";
+import { NotifiedInfoResource, toNotifiedInfo } from "./device-info";
 import type { Endpoints } from "./endpoint";
 import { anyObject, integer, MAX_INTEGER, optional, periodOf, text, utcTime } from "./fields";
 import { type NamedDevicesPorts, namedDevices } from "./named-devices";
@@ -32,7 +32,7 @@ const HistoryQuery = z.object({
 export const ShadowResource = z.object({
   ...{ deviceId: z.string(), gatewayId: z.string(), nodeType: z.enum(NODE_TYPES) },
   ...{ createTime: time(), lastModifiedTime: time() },
-  deviceInfo: DeviceInfoResource,
+  deviceInfo: NotifiedInfoResource,
   services: list(
     z.object({
       ...{ serviceId: z.string(), reportedProps: free(), desiredProps: free(), eventTime: time() },
@@ -81,7 +81,7 @@ export function shadowRoutes({ call }: Endpoints, ports: ShadowPorts) {
         nodeType: device.nodeType,
         createTime: renderUtcTime(device.createdAt),
         lastModifiedTime: renderUtcTime(device.modifiedAt),
-        deviceInfo: toQueriedInfo(device, false),
+        deviceInfo: toNotifiedInfo(device),
         services: servicesOf(device),
       },
     };
