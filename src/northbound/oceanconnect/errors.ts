@@ -1,4 +1,9 @@
-import type { PolicyProblem, TargetProblem } from "../../capabilities/upgrades/upgrade";
+import {
+  POLICY_PROBLEMS,
+  type PolicyProblem,
+  TARGET_PROBLEMS,
+  type TargetProblem,
+} from "../../capabilities/upgrades/upgrade";
 import type { DomainErrorCode } from "../../platform/domain-error";
 
 /**
@@ -442,6 +447,13 @@ export function errorRow(section: Section, key: ErrorKey, problem?: unknown): Er
   // Everywhere else it is a right that was not given.
   if (key === "APP_EDIT_NOT_AUTHORIZED") return NO_EDIT_ROWS[section] ?? errorRow(section, "APP_NOT_AUTHORIZED");
   return BY_SECTION[section][key] ?? BASE[key];
+}
+
+/** All rows that a code can become there: more than one where each of its problems has its own. */
+export function rowsOf(section: Section, key: ErrorKey): ErrorRow[] {
+  const problems =
+    key === "UPGRADE_TARGET_INVALID" ? TARGET_PROBLEMS : key === "UPGRADE_POLICY_INVALID" ? POLICY_PROBLEMS : [];
+  return [errorRow(section, key), ...problems.map((problem) => errorRow(section, key, problem))];
 }
 
 const isUpgradeProblem = (key: ErrorKey, problem: unknown): problem is TargetProblem | PolicyProblem =>

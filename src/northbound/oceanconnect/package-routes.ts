@@ -9,6 +9,7 @@ import {
 import { DomainError } from "../../platform/domain-error";
 import { renderUtcTime } from "../../platform/utc-time";
 import type { FrontEnv } from "../http/request-env";
+import { known, list, paged, time } from "./answer-fields";
 import type { Call, Endpoints } from "./endpoint";
 import { MAX_INTEGER, optional, text } from "./fields";
 
@@ -33,6 +34,17 @@ const List = z.object({
   pageSize: optional(wholeNumber),
 });
 
+const CategoryInfo = z.object({
+  ...{ fileId: z.string(), name: z.string(), version: z.string(), fileType: z.enum(Object.values(FILE_TYPE_OF)) },
+  ...{ deviceType: z.string(), model: z.string(), manufacturerName: z.string(), protocolType: z.string() },
+  ...{ description: known(z.string()), date: known(z.string()), uploadTime: time() },
+});
+const RESPONSES = {
+  page: { status: 200, schema: z.object({ ...paged, data: list(CategoryInfo) }) },
+  found: { status: 200, schema: CategoryInfo },
+  done: { status: 200 },
+} as const;
+
 type Packages = Pick<PackageService, "find" | "list" | "remove">;
 
 /** 1.12.1 to 1.12.3: the caller's own packages. They are uploaded through the management API. */
@@ -40,7 +52,7 @@ export function packageRoutes({ call }: Endpoints, packages: Packages) {
   return new Hono<FrontEnv>()
     .get(
       PATH,
-      call("1.12.1", { needs: "own", query: List }, ({ application, query }) => {
+      call("1.12.1", { needs: "own", query: List, response: RESPONSES.page }, ({ application, query }) => {
         const pageNo = within("pageNo", query.pageNo, 0, 0, MAX_INTEGER);
         const pageSize = within("pageSize", query.pageSize, 10, 1, 100);
         const { items, total } = packages.list(
@@ -60,11 +72,14 @@ export function packageRoutes({ call }: Endpoints, packages: Packages) {
     )
     .get(
       `${PATH}/:fileId`,
-      call("1.12.2", { needs: "own" }, (it) => ({ status: 200, json: toCategory(ownPackage(packages, it)) })),
+      call("1.12.2", { needs: "own", response: RESPONSES.found }, (it) => ({
+        status: 200,
+        json: toCategory(ownPackage(packages, it)),
+      })),
     )
     .delete(
       `${PATH}/:fileId`,
-      call("1.12.3", { needs: "own" }, async (it) => {
+      call("1.12.3", { needs: "own", response: RESPONSES.done }, async (it) => {
         await packages.remove(ownPackage(packages, it).fileId);
         return { status: 200, json: undefined };
       }),

@@ -15,9 +15,10 @@ import {
 import { DomainError } from "../../platform/domain-error";
 import { parseUtcTime } from "../../platform/utc-time";
 import type { FrontEnv } from "../http/request-env";
+import { list, paged } from "./answer-fields";
 import type { Call, Endpoints } from "./endpoint";
 import { boolean, integer, MAX_INTEGER, optional, text } from "./fields";
-import { OPERATE_TYPES, toOperation, toSubOperation } from "./upgrade-resource";
+import { OPERATE_TYPES, OperationInfo, SubOperationInfo, toOperation, toSubOperation } from "./upgrade-resource";
 
 const OPERATIONS = "/iodm/northbound/v1.5.0/operations";
 const RETRY_INTERVAL_S = 120; // ota.md 11 #5: this API has no parameter for it
@@ -36,11 +37,11 @@ const Create = z.object({
   // Each of these has a row of its own for what is wrong with it.
   policy: optional(
     z.object({
-      executeType: z.unknown().optional(),
-      startTime: z.unknown().optional(),
-      endTime: z.unknown().optional(),
+      executeType: z.unknown().optional().meta({ description: "now (when it is left out), device_online or custom" }),
+      startTime: z.unknown().optional().meta({ description: "of custom; UTC, not earlier than now" }),
+      endTime: z.unknown().optional().meta({ description: "of custom; UTC, more than 5 minutes after startTime" }),
       retryType: optional(boolean()),
-      retryTimes: z.unknown().optional(),
+      retryTimes: z.unknown().optional().meta({ description: "1 to 5, with retryType true" }),
     }),
   ),
 });
@@ -62,6 +63,13 @@ const Operations = z.object({
   manufacturerName: name,
   deviceId: name,
 });
+
+const RESPONSES = {
+  created: { status: 200, schema: z.object({ operationId: z.string() }) },
+  found: { status: 200, schema: OperationInfo },
+  devices: { status: 200, schema: z.object({ ...paged, data: list(SubOperationInfo) }) },
+  page: { status: 200, schema: z.object({ ...paged, data: list(OperationInfo) }) },
+} as const;
 
 /** 1.12.4 to 1.12.8: upgrades of the caller's own devices. */
 export function upgradeRoutes(
@@ -85,15 +93,24 @@ export function upgradeRoutes(
   };
 
   return new Hono<FrontEnv>()
-    .post(`${OPERATIONS}/softwareUpgrade`, call("1.12.4", { needs: "own", body: Create }, create("software")))
-    .post(`${OPERATIONS}/firmwareUpgrade`, call("1.12.5", { needs: "own", body: Create }, create("firmware")))
+    .post(
+      `${OPERATIONS}/softwareUpgrade`,
+      call("1.12.4", { needs: "own", body: Create, response: RESPONSES.created }, create("software")),
+    )
+    .post(
+      `${OPERATIONS}/firmwareUpgrade`,
+      call("1.12.5", { needs: "own", body: Create, response: RESPONSES.created }, create("firmware")),
+    )
     .get(
       `${OPERATIONS}/:operationId`,
-      call("1.12.6", { needs: "own" }, (it) => ({ status: 200, json: toOperation(find(it)) })),
+      call("1.12.6", { needs: "own", response: RESPONSES.found }, (it) => ({
+        status: 200,
+        json: toOperation(find(it)),
+      })),
     )
     .get(
       `${OPERATIONS}/:operationId/subOperations`,
-      call("1.12.7", { needs: "own", query: SubOperations }, (it) => {
+      call("1.12.7", { needs: "own", query: SubOperations, response: RESPONSES.devices }, (it) => {
         const { subOperationStatus: status } = it.query;
         const { pageNo, pageSize } = pageOf(it.query);
         const { items, total } = upgrades.subTasks(find(it), { status }, pageNo, pageSize);
@@ -102,7 +119,7 @@ export function upgradeRoutes(
     )
     .get(
       OPERATIONS,
-      call("1.12.8", { needs: "own", query: Operations }, ({ application, query }) => {
+      call("1.12.8", { needs: "own", query: Operations, response: RESPONSES.page }, ({ application, query }) => {
         const { operationType, operationStatus: status, deviceType, model, manufacturerName, deviceId } = query;
         const { pageNo, pageSize } = pageOf(query);
         const { items, total } = upgrades.list(
