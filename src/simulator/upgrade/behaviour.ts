@@ -144,7 +144,12 @@ export const UPGRADE_TIMES: UpgradeTimes = {
   maxAttempts: 10,
 };
 
-export type UpgradeSettings = { readonly behaviour: UpgradeBehaviour; readonly times: UpgradeTimes };
+export type UpgradeSettings = {
+  readonly behaviour: UpgradeBehaviour;
+  readonly times: UpgradeTimes;
+  /** Object 5 is told no version: what runs after an update. Undefined: what the package says in a first line `version=V`. */
+  readonly firmwareVersion?: string | undefined;
+};
 
 export const paceOf = ({ behaviour, times }: UpgradeSettings): number =>
   behaviour.isSlow ? times.slowPaceMs : times.paceMs;
