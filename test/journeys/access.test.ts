@@ -89,6 +89,6 @@ test("an application that calls too often, is frozen or deleted is told which", 
   expect(await it.call(accessToken)).toBe("400 100449");
   expect((await it.login(secret)).row).toBe("400 100449");
   await manage("DELETE", `/apps/${appId}`);
-  expect(await it.call(accessToken)).toBe("403 100203");
+  expect(await it.call(accessToken)).toBe("500 100203");
   expect((await it.login(secret)).row).toBe("401 100208");
 });

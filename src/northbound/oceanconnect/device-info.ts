@@ -1,7 +1,7 @@
 import type { Device } from "../../capabilities/devices/device";
 
 /**
- * `deviceInfo` of the notifications: every field of the table in its order, null where nothing is known.
+ * `deviceInfo` of the notifications and of 1.5.9: every field of the table in its order, null where nothing is known.
  * Whether secure mode is supported and whether it is in use are one fact here.
  */
 export function toNotifiedInfo({ nodeId, info, status, statusDetail, muted, isSecure }: Device) {

@@ -190,6 +190,7 @@ test.each([
   ["PRODUCT_NOT_FOUND", 403, "600002"],
   ["NODE_ID_TAKEN", 400, "100426"],
   ["DEVICE_LIMIT_REACHED", 500, "100412"],
+  ["NON_SECURE_LIMIT_REACHED", 500, "100412"],
   ["INPUT_INVALID", 400, "50400"],
 ] as const)("1.5.2: %s is %d %s", async (code, status, error_code) => {
   const h = harness();

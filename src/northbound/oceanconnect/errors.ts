@@ -259,6 +259,9 @@ const COMMANDS: Overrides = {
   INTERNAL: FAULT_100001,
 };
 
+// 100203 is listed with 403 and 500: the application that is named, and the caller itself, as the text of 1.5.3 says.
+const APPS = { CALLER_APP_NOT_FOUND: at(500, BASE.APP_NOT_FOUND) } satisfies Overrides;
+// 1.5.1 and 1.5.2 have it the other way round.
 const REGISTRATION: Overrides = {
   ...badInput(INPUT_50400),
   BODY_MALFORMED: BAD_MESSAGE,
@@ -273,12 +276,10 @@ const CANCEL_TASKS: Overrides = {
   CALLER_APP_NOT_FOUND: BASE.CALLER_APP_NOT_FOUND,
 };
 
-// 100203 is listed with 403 and 500 (at 1.10.1 with 200 too): the application that is named, and the caller itself.
-const BATCH_APPS = { CALLER_APP_NOT_FOUND: at(500, BASE.APP_NOT_FOUND) } satisfies Overrides;
 // The document prints these two without a full stop here.
 const BATCH_INPUT = row(400, "100022", "The input is invalid");
 const BATCH_QUERIES = {
-  ...BATCH_APPS,
+  ...APPS,
   ...badInput(BATCH_INPUT),
   REQUIRED_MISSING: row(400, "100019", "Illegal request."),
   APP_NOT_AUTHORIZED: row(403, "100217", "The application hasn't been authorized"),
@@ -296,17 +297,17 @@ const BY_SECTION: Record<Section, Overrides> = {
   "1.4.1": { ...badInput(PARAMETER_EMPTY), INPUT_INVALID: WRONG_SECRET },
   "1.4.2": { ...badInput(INPUT_50400), REQUIRED_MISSING: PARAMETER_EMPTY },
   "1.5.1": REGISTRATION,
-  "1.5.2": { ...REGISTRATION, DEVICE_ALREADY_BOUND: BASE.NODE_ID_TAKEN },
-  "1.5.3": {
-    ...badInput(INPUT_50400),
-    BODY_MALFORMED: BAD_MESSAGE,
-    CALLER_APP_NOT_FOUND: at(500, BASE.APP_NOT_FOUND),
+  "1.5.2": {
+    ...REGISTRATION,
+    DEVICE_ALREADY_BOUND: BASE.NODE_ID_TAKEN,
+    NON_SECURE_LIMIT_REACHED: BASE.DEVICE_LIMIT_REACHED, // 100441 is a row of 1.5.1 and 1.5.4 only
   },
-  "1.5.4": { BODY_MALFORMED: INPUT_50400, PRODUCT_NOT_FOUND: INPUT_100022 },
-  "1.5.5": {},
-  "1.5.7": { DEVICE_NOT_FOUND_IN_NAMED_APP: NO_DEVICE },
-  "1.5.8": { ...badInput(INPUT_50400), TOKEN_INVALID: SHADOW_TOKEN },
-  "1.5.9": { ...noDevice(NO_DEVICE_DATA), TOKEN_INVALID: SHADOW_TOKEN },
+  "1.5.3": { ...badInput(INPUT_50400), ...APPS, BODY_MALFORMED: BAD_MESSAGE },
+  "1.5.4": { ...APPS, BODY_MALFORMED: INPUT_50400, PRODUCT_NOT_FOUND: INPUT_100022 },
+  "1.5.5": APPS,
+  "1.5.7": { ...APPS, DEVICE_NOT_FOUND_IN_NAMED_APP: NO_DEVICE },
+  "1.5.8": { ...badInput(INPUT_50400), ...APPS, TOKEN_INVALID: SHADOW_TOKEN },
+  "1.5.9": { ...noDevice(NO_DEVICE_DATA), ...APPS, TOKEN_INVALID: SHADOW_TOKEN },
   "1.5.10": {
     ...LORA,
     LORA_EUI_TAKEN: row(403, "1200019", "The operation is not allowed. The gatewayEUI is duplicated."),
@@ -317,11 +318,11 @@ const BY_SECTION: Record<Section, Overrides> = {
   "1.5.13": LORA,
   "1.5.14": LORA,
   "1.5.15": LORA,
-  "1.6.1": badInput(INPUT_100405),
-  "1.6.2": badInput(INPUT_100216),
-  "1.6.3": { ...badInput(INPUT_100216), ...noDevice(at(200, NO_DEVICE_DATA)), RESULT_TOO_LARGE: INPUT_100216 },
-  "1.6.4": { ...badInput(INPUT_100216), RESULT_TOO_LARGE: INPUT_100216 },
-  "1.6.5": { RESULT_TOO_LARGE: INPUT_100022 },
+  "1.6.1": { ...badInput(INPUT_100405), ...APPS },
+  "1.6.2": { ...badInput(INPUT_100216), ...APPS },
+  "1.6.3": { ...badInput(INPUT_100216), ...APPS, ...noDevice(at(200, NO_DEVICE_DATA)), RESULT_TOO_LARGE: INPUT_100216 },
+  "1.6.4": { ...badInput(INPUT_100216), ...APPS, RESULT_TOO_LARGE: INPUT_100216 },
+  "1.6.5": { ...APPS, RESULT_TOO_LARGE: INPUT_100022 },
   "1.7.1": SUBSCRIPTIONS,
   // Its table has codes and texts of its own for what is told otherwise elsewhere.
   "1.7.2": {
@@ -346,7 +347,7 @@ const BY_SECTION: Record<Section, Overrides> = {
     COMMAND_NAME_INVALID: row(400, "102203", "CommandName is invalid."),
     SERVICE_NOT_FOUND: BASE.RECEIVER_TYPE_UNKNOWN,
   },
-  "1.10.1": { ...badInput(INPUT_50400), CALLBACK_URL_ILLEGAL: INPUT_50400, ...BATCH_APPS },
+  "1.10.1": { ...badInput(INPUT_50400), CALLBACK_URL_ILLEGAL: INPUT_50400, ...APPS },
   "1.10.2": BATCH_QUERIES,
   "1.10.3": { ...BATCH_QUERIES, REQUIRED_MISSING: BATCH_INPUT },
   "1.11.1": { ...GROUPS, ...noDevice(INPUT_50400), DEVICE_IN_OTHER_GROUP: INPUT_50400 },

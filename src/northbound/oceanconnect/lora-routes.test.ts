@@ -85,6 +85,7 @@ describe("1.5.11", () => {
     ...["otaa", "", 1].map((joinType) => ({ joinType })),
     ...["", long(65), 1].map((deviceClass) => ({ deviceClass })),
     ...[long(2_049), 1, "\ud800"].map((description) => ({ description })),
+    ...[7, {}, ["app-1"]].map((ownerAppId) => ({ ownerAppId })),
   ])("refuses %j", async (bad) => {
     const h = harness();
     const answer = await h.call("POST", NODE.path, { ...NODE.body, ...bad });
@@ -113,6 +114,17 @@ test.each([
   const answer = await h.call("DELETE", REQUESTS[section].path);
   expect([answer.status, answer.text]).toEqual([204, ""]);
   expect(h.lora.delete.mock.calls as unknown[]).toEqual([["app-1", kind, REQUESTS[section].path.split("/").at(-1)]]);
+});
+
+test.each([
+  ["1.5.10", "registerGateway"],
+  ["1.5.11", "registerNode"],
+] as const)("%s: the LoRa server is not told of the owner", async (section, register) => {
+  const h = harness();
+  const { method, path, body } = REQUESTS[section];
+  expect((await h.call(method, path, { ...body, ownerAppId: "app-1" })).status).toBe(201);
+  expect(h.lora[register].mock.calls as unknown[]).toEqual([["app-1", body]]);
+  expect(await h.call(method, path, { ...body, ownerAppId: 7 })).toMatchObject({ status: 400 });
 });
 
 test.each(ALL_LORA)("%s: the owner is named ownerAppId, and must be one that may be named", async (section) => {

@@ -16,7 +16,11 @@ const optionalHex = (digits: number) =>
   z.preprocess((value) => (value === "" || value === null ? undefined : value), hex(digits).optional());
 const id = text(256, 1);
 
+/** By its value it has been understood already (`ownerInBody`); one that is no text is refused with the rest. */
+const ownerAppId = optional(text(256));
+
 const RegisterGateway = z.object({
+  ownerAppId,
   loraServerId: id,
   productId: id,
   gatewayEUI: EUI,
@@ -24,6 +28,7 @@ const RegisterGateway = z.object({
   gatewaySeq: optionalHex(32),
 });
 const RegisterNode = z.object({
+  ownerAppId,
   loraServerId: id,
   productId: id,
   devEUI: EUI,
@@ -49,9 +54,9 @@ export function loraRoutes({ call }: Endpoints, lora: LoraService) {
       call(
         "1.5.10",
         { needs: "edit", body: RegisterGateway, owner, ownerInBody: true },
-        async ({ application, body }) => ({
+        async ({ application, body: { ownerAppId: _, ...input } }) => ({
           status: 201,
-          json: toGateway(await lora.registerGateway(application.id, body)),
+          json: toGateway(await lora.registerGateway(application.id, input)),
         }),
       ),
     )
@@ -60,9 +65,9 @@ export function loraRoutes({ call }: Endpoints, lora: LoraService) {
       call(
         "1.5.11",
         { needs: "edit", body: RegisterNode, owner, ownerInBody: true },
-        async ({ application, body }) => ({
+        async ({ application, body: { ownerAppId: _, ...input } }) => ({
           status: 201,
-          json: toNode(await lora.registerNode(application.id, body)),
+          json: toNode(await lora.registerNode(application.id, input)),
         }),
       ),
     )

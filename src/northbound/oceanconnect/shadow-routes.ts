@@ -4,7 +4,7 @@ import type { Device } from "../../capabilities/devices/device";
 import type { DesiredService, DesiredShadow } from "../../capabilities/shadow/desired";
 import { renderUtcTime } from "../../platform/utc-time";
 import type { FrontEnv } from "../http/request-env";
-import { toQueriedInfo } from "./device-info";
+import { toNotifiedInfo } from "./device-info";
 import type { Endpoints } from "./endpoint";
 import { anyObject, integer, MAX_INTEGER, optional, periodOf, text, utcTime } from "./fields";
 import { type NamedDevicesPorts, namedDevices } from "./named-devices";
@@ -49,7 +49,7 @@ export function shadowRoutes({ call }: Endpoints, ports: ShadowPorts) {
         nodeType: device.nodeType,
         createTime: renderUtcTime(device.createdAt),
         lastModifiedTime: renderUtcTime(device.modifiedAt),
-        deviceInfo: toQueriedInfo(device, false),
+        deviceInfo: toNotifiedInfo(device),
         services: servicesOf(device),
       },
     };
