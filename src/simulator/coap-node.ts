@@ -67,6 +67,8 @@ type Parts = {
   readonly answer: (request: NodeRequest) => NodeResponse | undefined;
   /** A response that nobody waits for; false (as without this): RST. */
   readonly uplink?: (message: CoapMessage) => boolean;
+  /** Bytes of a request that comes in blocks; 64 KiB without this. */
+  readonly maxBodyBytes?: number | undefined;
   readonly on: {
     /** A request came again and was not answered anew. */
     duplicate(): void;
@@ -104,7 +106,8 @@ type Open = {
  * The message layer of one device: what it asks is repeated until it is answered, what it is asked is answered once and
  * then from memory. Bounded: a device has one server and little room.
  */
-export function createCoapNode({ send, clock, random, transmission, answer, uplink, on }: Parts) {
+export function createCoapNode({ send, clock, random, transmission, answer, uplink, maxBodyBytes, on }: Parts) {
+  const block1Settings = { ...DEFAULT_BLOCK1_RECEIVE, ...(maxBodyBytes !== undefined && { maxBodyBytes }) };
   const settings = exchangeSettings(transmission);
   const { exchangeLifetimeMs } = transmissionTimes(transmission);
   let nextMessageId = Math.floor(random() * 0x1_0000);
@@ -257,7 +260,7 @@ export function createCoapNode({ send, clock, random, transmission, answer, upli
       size1: view.uint(OPTIONS.size1.number),
       nowMs: clock.monotonic(),
     };
-    const { next, reply } = receiveBlock1(receiving.get(key), event, DEFAULT_BLOCK1_RECEIVE);
+    const { next, reply } = receiveBlock1(receiving.get(key), event, block1Settings);
     keep(receiving, key, next, MAX_TRANSFERS);
     if (reply.type === "refuse") {
       const size1 = reply.size1 === undefined ? [] : [option("size1", reply.size1)];

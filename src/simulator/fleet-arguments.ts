@@ -4,6 +4,7 @@ import type { DeviceCredentials } from "./device-login";
 import type { FleetOptions } from "./mqtt-fleet";
 import { type ApiAccess, registerDevices } from "./register-devices";
 import { DEFAULT_PAYLOAD } from "./report-template";
+import { BEHAVIOUR_USAGE, parseUpgradeOptions, UPGRADE_OPTIONS, UPGRADE_USAGE } from "./upgrade/arguments";
 
 export const FLEET_USAGE = `islet sim mqtt [--broker mqtt://127.0.0.1:1883] <devices> [options]
 devices, one of
@@ -22,9 +23,16 @@ options
   --connecting N          connections opened at a time (default 100)
   --keep-alive N          seconds (default 60)
   --persistent            keep the sessions
-  --ca FILE, --insecure   for mqtts://: the authority to trust; or trust anybody`;
+  --ca FILE, --insecure   for mqtts:// and for packages over HTTPS: the authority to trust; or trust anybody
+upgrades, over MQTT and HTTP
+  --upgrade BEHAVIOUR[,BEHAVIOUR...]
+                          the devices can be upgraded, and behave like this in turn; see below
+${UPGRADE_USAGE}
+behaviours
+${BEHAVIOUR_USAGE}`;
 
-export type FleetArguments = Omit<FleetOptions, "devices" | "address" | "signal" | "onPhase" | "rate"> & {
+export type FleetArguments = Omit<FleetOptions, "devices" | "address" | "signal" | "onPhase" | "rate" | "upgrade"> & {
+  readonly upgrade: ReturnType<typeof parseUpgradeOptions>;
   readonly broker: { readonly host: string; readonly port: number; readonly tls: boolean };
   readonly caFile: string | undefined;
   readonly insecure: boolean;
@@ -59,8 +67,11 @@ const OPTIONS = {
   persistent: FLAG,
   ca: TEXT,
   insecure: FLAG,
+  ...UPGRADE_OPTIONS,
 };
 type Values = ReturnType<typeof read>;
+/** Of a package over HTTP. */
+const PIECE_BYTES = 65_536;
 
 /** Arguments behind `sim mqtt`. Throws `FleetUsageError`. */
 export function parseFleetArguments(args: readonly string[]): FleetArguments {
@@ -80,19 +91,28 @@ export function parseFleetArguments(args: readonly string[]): FleetArguments {
     connecting: whole("connecting", values.connecting, 100, 1, 10_000),
     keepAliveSeconds: whole("keep-alive", values["keep-alive"], 60, 0, 65_535),
     cleanSession: !(values.persistent ?? false),
+    upgrade: parseUpgradeOptions(values),
   };
 }
 
 /** Reads the list of devices, or registers them. Throws `DeviceListError`, `RegistrationError`. */
 export async function prepareFleet(
-  { source, broker, caFile, insecure, rate, ...options }: FleetArguments,
+  { source, broker, caFile, insecure, rate, upgrade, ...options }: FleetArguments,
   readText: (path: string) => Promise<string>,
 ): Promise<FleetOptions> {
   const { host, port } = broker;
   const ca = caFile === undefined ? undefined : await readText(caFile);
   const tls = broker.tls && { rejectUnauthorized: !insecure, ...(ca !== undefined && { ca }) };
   const devices = await devicesOf(source, readText);
-  return { ...options, address: { host, port, ...(tls && { tls }) }, devices, rate: rate ?? devices.length / 5 };
+  const https = { ca, rejectUnauthorized: !insecure, pieceBytes: PIECE_BYTES };
+  const upgradeOf = upgrade && ((index: number) => ({ ...upgrade(index), https }));
+  return {
+    ...options,
+    upgrade: upgradeOf,
+    address: { host, port, ...(tls && { tls }) },
+    devices,
+    rate: rate ?? devices.length / 5,
+  };
 }
 
 async function devicesOf(

@@ -1,5 +1,5 @@
 import { seededRandom } from "../platform/testing/seeded-random";
-import { DEFAULT_TRANSMISSION } from "../wire/coap";
+import { BLOCK_SIZES, DEFAULT_TRANSMISSION } from "../wire/coap";
 import { CIPHER_SUITES, type RecordCipher } from "../wire/dtls";
 import { FleetUsageError, hostAndPort, readOptions, share, whole } from "./arguments";
 import { DeviceListError, parseDeviceList } from "./device-list";
@@ -9,6 +9,7 @@ import type { LocalAddress } from "./network";
 import { type ApiAccess, type NbCredentials, registerNbDevices } from "./register-devices";
 import { SECURE_SETTINGS } from "./secure-channel";
 import { udpNetwork } from "./udp-network";
+import { BEHAVIOUR_USAGE, parseUpgradeOptions, UPGRADE_OPTIONS, UPGRADE_USAGE } from "./upgrade/arguments";
 
 export const LWM2M_USAGE = `islet sim lwm2m [--coap HOST:PORT | --coaps HOST:PORT] <devices> [options]
 server
@@ -43,7 +44,15 @@ options
   --from ADDRESS          the address to send from; ADDRESS/BITS: an address of this network for each device in turn
   --connecting N          devices that register at a time (default 100)
   --leave                 de-register at the end
-  --seed N                of all randomness (default: another each time)`;
+  --seed N                of all randomness (default: another each time)
+upgrades, over PCP and object 5
+  --upgrade BEHAVIOUR[,BEHAVIOUR...]
+                          the devices can be upgraded, and behave like this in turn; see below
+${UPGRADE_USAGE}
+  --block-size N          bytes of a block of firmware: 16, 32, to 1024 (default 1024)
+  --firmware-version V    that runs after an update by object 5 (default: the package's first line, version=V)
+behaviours
+${BEHAVIOUR_USAGE}`;
 
 const TEXT = { type: "string" } as const;
 const FLAG = { type: "boolean" } as const;
@@ -80,6 +89,9 @@ const OPTIONS = {
   connecting: TEXT,
   leave: FLAG,
   seed: TEXT,
+  ...UPGRADE_OPTIONS,
+  "block-size": TEXT,
+  "firmware-version": TEXT,
 } as const;
 type Values = ReturnType<typeof read>;
 
@@ -96,6 +108,7 @@ export type Lwm2mArguments = Omit<
     | { readonly kind: "known"; readonly prefix: string; readonly count: number; readonly psk: string | undefined };
 };
 
+const DEFAULT_SERVER = "127.0.0.1:5683";
 const MAX_DEVICES = 1_000_000;
 const MAX_SECONDS = 1e9;
 const DAY_MS = 86_400_000;
@@ -113,7 +126,7 @@ export function parseLwm2mArguments(args: readonly string[]): Lwm2mArguments {
   }
   return {
     source: sourceOf(values, isSecure),
-    server: isSecure ? hostAndPort("coaps", values.coaps ?? "") : hostAndPort("coap", values.coap ?? "127.0.0.1:5683"),
+    server: isSecure ? hostAndPort("coaps", values.coaps ?? "") : hostAndPort("coap", values.coap ?? DEFAULT_SERVER),
     style,
     settings: {
       queueMode: values["queue-mode"] ?? false,
@@ -148,7 +161,34 @@ export function parseLwm2mArguments(args: readonly string[]): Lwm2mArguments {
     connecting: whole("connecting", values.connecting, 100, 1, 10_000),
     leave: values.leave ?? false,
     seed: values.seed === undefined ? undefined : whole("seed", values.seed, 0, 0, 0xffff_ffff),
+    upgrade: upgradeOf(values, isSecure),
   };
+}
+
+function upgradeOf(values: Values, isSecure: boolean): Lwm2mArguments["upgrade"] {
+  const upgrade = parseUpgradeOptions(values);
+  const size = whole("block-size", values["block-size"], 1024, 16, 1024);
+  const blockSize = BLOCK_SIZES.find((it) => it === size) ?? fail("--block-size must be 16, 32, 64 and so on to 1024");
+  const firmwareVersion = values["firmware-version"];
+  if (!upgrade) {
+    for (const name of ["block-size", "firmware-version"] as const)
+      if (values[name] !== undefined) fail(`--${name} is for --upgrade`);
+    return undefined;
+  }
+  const own = isSecure ? hostAndPort("coaps", values.coaps ?? "") : hostAndPort("coap", values.coap ?? DEFAULT_SERVER);
+  const servers = {
+    isOwn: (url: URL) => isSameServer(url, isSecure, own),
+    open: udpNetwork,
+    blockSize,
+    httpPieceBytes: 65_536,
+  };
+  return (index) => ({ ...upgrade(index), firmwareVersion, servers });
+}
+
+function isSameServer(url: URL, isSecure: boolean, own: { readonly host: string; readonly port: number }): boolean {
+  const port = url.port === "" ? (isSecure ? 5684 : 5683) : Number(url.port);
+  const host = url.hostname.replace(/^\[|\]$/g, "");
+  return url.protocol === (isSecure ? "coaps:" : "coap:") && host === own.host && port === own.port;
 }
 
 /** Reads the list of devices, or registers them. Throws `DeviceListError`, `RegistrationError`. */

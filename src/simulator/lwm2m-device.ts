@@ -8,13 +8,16 @@ import {
   queryOptions,
   type TransmissionParameters,
 } from "../wire/coap";
-import { renderPath } from "../wire/lwm2m";
+import { type LwM2mPath, renderPath } from "../wire/lwm2m";
 import { accessStyles, type StyleName } from "./access-styles";
 import { type CoapNode, createCoapNode, type NodeRequest, type NodeResponse } from "./coap-node";
 import type { AnswerRule } from "./hex-template";
-import { createDeviceObjects, type DeviceObjects } from "./lwm2m-objects";
+import { createDeviceObjects, type DeviceObjects, UPGRADABLE_OBJECT_LINKS } from "./lwm2m-objects";
 import type { LocalAddress, Network, UdpSocket } from "./network";
 import { type Channel, plainChannel, type SecureSettings, secureChannel } from "./secure-channel";
+import type { UpgradeSettings } from "./upgrade/behaviour";
+import { createLwm2mUpgrade, type UpgradeReports } from "./upgrade/lwm2m-upgrade";
+import { createPackageFetcher, type PackageServers } from "./upgrade/package-fetcher";
 
 export type Lwm2mDeviceSettings = {
   readonly style: StyleName;
@@ -34,6 +37,14 @@ export type Lwm2mDeviceSettings = {
   readonly secure: SecureSettings | undefined;
   /** The first that fits a command makes its answer. */
   readonly answers: readonly AnswerRule[];
+  /** Undefined: it cannot be upgraded. */
+  readonly upgrade?: DeviceUpgrade | undefined;
+};
+export type DeviceUpgrade = UpgradeSettings & {
+  /** That runs at first. */
+  readonly version: string;
+  readonly servers: PackageServers;
+  readonly on: UpgradeReports;
 };
 
 export type DeviceEvents = {
@@ -78,10 +89,23 @@ type Parts = {
   readonly on: DeviceEvents;
 };
 
+/** After a registration in vain, when there is an upgrade to go on with. */
+const COME_BACK_MS = 30_000;
 const OBSERVE_WRAP = 2 ** 24;
 const MAX_EXECUTIONS_KEPT = 1_000;
 const ANY_PORT = 0;
 const NOTHING = new Uint8Array(0);
+const READ = {
+  code: CODES.get,
+  confirmable: true,
+  query: [],
+  contentFormat: undefined,
+  accept: undefined,
+  observe: undefined,
+  token: NOTHING,
+  payload: NOTHING,
+} satisfies Omit<NodeRequest, "path">;
+const MAX_PACKAGE_BYTES = 16 * 1024 * 1024;
 
 /**
  * One NB-IoT module (nb-iot.md): registers when it has something to say, is observed, reports, takes commands, and
@@ -110,6 +134,8 @@ export function startLwm2mDevice(parts: Parts) {
   let cancelUpdate = () => {};
   let isStopped = false;
   let isOff = false;
+  /** It has restarted, and has not registered since. */
+  let isStarting = false;
 
   const ends = {
     send(datagram: Uint8Array): void {
@@ -140,6 +166,7 @@ export function startLwm2mDevice(parts: Parts) {
     random,
     transmission: settings.transmission,
     answer,
+    maxBodyBytes: settings.upgrade && MAX_PACKAGE_BYTES,
     on: {
       duplicate: () => on.duplicate(),
       // The platform does not know the observation that a NON belonged to: register anew (RFC 7641 §3.6).
@@ -148,6 +175,32 @@ export function startLwm2mDevice(parts: Parts) {
       },
     },
   });
+
+  const fetcher =
+    settings.upgrade &&
+    createPackageFetcher(settings.upgrade.servers, {
+      ask: (message) =>
+        inTurn(async () => ((await attach()) ? node.request(message) : { kind: "noAcknowledgement" as const })),
+      identity: nodeId,
+      psk,
+      secure: settings.secure,
+      transmission: settings.transmission,
+      clock,
+      random,
+    });
+  const upgrade =
+    settings.upgrade &&
+    fetcher &&
+    createLwm2mUpgrade({
+      settings: settings.upgrade,
+      version: settings.upgrade.version,
+      clock,
+      send: (payload) => void inTurn(() => sendData(payload)),
+      fetchPiece: fetcher.fetchPiece,
+      restart: reboot,
+      changed: (path) => void inTurn(() => notifyObservers(path)),
+      on: settings.upgrade.on,
+    });
 
   /** One thing after the other: a device has one exchange open at a time (NSTART). */
   function inTurn<T>(job: () => Promise<T>): Promise<T> {
@@ -226,7 +279,7 @@ export function startLwm2mDevice(parts: Parts) {
     const result = await node.request({
       code: CODES.post,
       options: [...pathOptions(style.registerPath), ...queryOptions(query), ...style.registerOptions],
-      payload: style.links,
+      payload: upgrade && style.hasObjects ? UPGRADABLE_OBJECT_LINKS : style.links,
     });
     if (result.kind !== "response" || result.message.code !== style.registeredCode) {
       const reason =
@@ -243,6 +296,10 @@ export function startLwm2mDevice(parts: Parts) {
     location = segments.map(({ value }) => Buffer.from(value).toString());
     planUpdate();
     on.registered();
+    if (isStarting) {
+      isStarting = false;
+      upgrade?.started();
+    }
     return true;
   }
 
@@ -300,17 +357,17 @@ export function startLwm2mDevice(parts: Parts) {
     }
     if (style.isUplink(request.path)) return answerUplink(request);
     objects ??= createDeviceObjects(
-      { nodeId, lifetimeSeconds, binding: queueMode ? "UQ" : "U", logBytes: settings.logBytes },
+      { nodeId, lifetimeSeconds, binding: queueMode ? "UQ" : "U", logBytes: settings.logBytes, upgrade },
       {
         command: execute,
         execute: (path) => {
           if (renderPath(path) === "/3/0/4") reboot();
         },
-        changed: (path) => void inTurn(() => notifyObserver(`/${path.join("/")}`, request)),
+        changed: (path) => void inTurn(() => notifyObservers(path)),
       },
     );
     const response = style.hasObjects ? objects.answer(request) : { code: CODES.notFound };
-    return request.observe === undefined ? response : observe(request, response);
+    return request.observe === undefined || !response ? response : observe(request, response);
   }
 
   /** The token of this observation marks all reports from now on. */
@@ -341,15 +398,14 @@ export function startLwm2mDevice(parts: Parts) {
     return { ...response, options: [option("observe", 1), ...(response.options ?? [])] };
   }
 
-  async function notifyObserver(path: string, like: NodeRequest): Promise<void> {
+  /** Of the resource, and of what it is a part of. */
+  async function notifyObservers(path: LwM2mPath): Promise<void> {
+    for (let depth = path.length; depth > 0; depth--) await notifyObserver(`/${path.slice(0, depth).join("/")}`);
+  }
+
+  async function notifyObserver(path: string): Promise<void> {
     const observer = observers.get(path);
-    const response = objects?.answer({
-      ...like,
-      code: CODES.get,
-      path: path.slice(1).split("/"),
-      query: [],
-      accept: undefined,
-    });
+    const response = observer && objects?.answer({ ...READ, path: path.slice(1).split("/") });
     if (!observer || response?.code !== CODES.content || isStopped) return;
     observer.sequence++;
     const options = [
@@ -361,6 +417,7 @@ export function startLwm2mDevice(parts: Parts) {
   }
 
   function execute(payload: Uint8Array): void {
+    if (upgrade?.take(payload)) return;
     const bytes = payload.toHex();
     const times = (executions.get(bytes) ?? 0) + 1;
     executions.set(bytes, times);
@@ -379,10 +436,13 @@ export function startLwm2mDevice(parts: Parts) {
   }
 
   /** Everything in memory is gone, also what DTLS knew. The answer to the request still gets out. */
-  function reboot(): void {
+  function reboot(offMs = settings.rebootMs): void {
     if (isOff) return;
     clock.after(0, () => {
+      if (isOff || isStopped) return;
       isOff = true;
+      isStarting = true;
+      upgrade?.stopped();
       observed?.resolve(false);
       node.forget();
       channel.forget();
@@ -392,11 +452,17 @@ export function startLwm2mDevice(parts: Parts) {
       uplinkToken = undefined;
       observers.clear();
       on.rebooted();
-      clock.after(settings.rebootMs, () => {
+      clock.after(offMs, () => {
         isOff = false;
-        void inTurn(() => (isStopped ? Promise.resolve(false) : attach()));
+        void comeBack();
       });
     });
+  }
+
+  /** What was under way can go on only when it is registered: it does not wait for its next report. */
+  async function comeBack(): Promise<void> {
+    const isBack = await inTurn(() => (isStopped ? Promise.resolve(true) : attach()));
+    if (!isBack && upgrade && !isStopped) clock.after(COME_BACK_MS, () => void comeBack());
   }
 
   return {
@@ -435,6 +501,8 @@ export function startLwm2mDevice(parts: Parts) {
         channel.close();
       }
       isStopped = true;
+      upgrade?.end();
+      fetcher?.end();
       cancelSleep?.();
       cancelUpdate();
       observed?.resolve(false);

@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
 import { systemClock } from "../platform/clock";
 import { type ManualClock, manualClock } from "../platform/testing/manual-clock";
 import { seededRandom } from "../platform/testing/seeded-random";
+import { CODES, option } from "../wire/coap";
 import { fuzzSeed } from "../wire/testing/random";
 import { FleetUsageError } from "./arguments";
 import { DeviceListError } from "./device-list";
@@ -62,6 +64,24 @@ describe("in memory, with manual time", () => {
     expect(new Set(platform.reports.map(({ ep, payload }) => `${ep} ${payload}`)).size).toBe(result.reportsSent);
     expect(lines[0]).toStartWith("20 of 20 registered after");
     expect(lines.filter((line) => / s: (?:39|40|41) reports\/s/.test(line)).length).toBe(5);
+  });
+
+  test("devices that can be upgraded are, each by its behaviour, and their packages are counted", async () => {
+    const words = "--rate 0 --seconds 60 --upgrade good,wrong-crc --firmware-version 2.0.0".split(" ");
+    const firmware = Buffer.from("firmware");
+    const result = await run(words, {
+      async onPhase(phase) {
+        if (phase !== "measuring") return;
+        const options = [option("contentFormat", 42)];
+        for (const ep of devicesOf(20)) {
+          await platform.request(ep, CODES.put, "5/0/0", { payload: firmware, options });
+          await platform.request(ep, CODES.post, "5/0/2");
+        }
+      },
+    });
+    const sha256 = createHash("sha256").update(firmware).digest("hex");
+    expect(result).toMatchObject({ registered: 20, installed: 10, packages: { [sha256]: 10 }, reboots: 10 });
+    expect(lines.at(-1)).toEndWith(", 10 installed");
   });
 
   test("half of a mixed fleet speaks TUP", async () => {

@@ -3,7 +3,7 @@ import type { StyleName } from "./access-styles";
 import { type BadNetworkSettings, badNetwork } from "./bad-network";
 import type { ReportTemplate } from "./hex-template";
 import { createHistogram } from "./histogram";
-import { type Lwm2mDevice, type Lwm2mDeviceSettings, startLwm2mDevice } from "./lwm2m-device";
+import { type DeviceUpgrade, type Lwm2mDevice, type Lwm2mDeviceSettings, startLwm2mDevice } from "./lwm2m-device";
 import type { LocalAddress, Network } from "./network";
 import type { NbCredentials } from "./register-devices";
 
@@ -11,7 +11,9 @@ export type Lwm2mFleetOptions = {
   readonly network: Network;
   readonly devices: readonly NbCredentials[];
   /** Of each device; its style is that of its place. */
-  readonly settings: Omit<Lwm2mDeviceSettings, "style">;
+  readonly settings: Omit<Lwm2mDeviceSettings, "style" | "upgrade">;
+  /** Of the device of this place; left out: they cannot be upgraded. */
+  readonly upgrade?: ((index: number) => Omit<DeviceUpgrade, "on">) | undefined;
   readonly style: StyleName | "mixed";
   /** Where the device of this place sends from at first. */
   readonly local?: (index: number) => LocalAddress;
@@ -66,6 +68,9 @@ export type Lwm2mFleetResult = {
   readonly moves: number;
   readonly sleeps: number;
   readonly reboots: number;
+  /** Packages that were installed, and how often each, by its SHA-256. */
+  readonly installed: number;
+  readonly packages: Readonly<Record<string, number>>;
   /** From when a report was due to its acknowledgement. */
   readonly latencyMs: Readonly<Record<"mean" | "p50" | "p90" | "p99" | "p999" | "max", number>>;
 };
@@ -89,6 +94,7 @@ export async function runLwm2mFleet(
   const signal = options.signal ? AbortSignal.any([options.signal, stopping.signal]) : stopping.signal;
   const never = new AbortController().signal;
   const reasons = new Set<string>();
+  const packages: Record<string, number> = {};
   const network = badNetwork(options.network, options.badNetwork, clock, options.random);
   const members = options.devices.map(createMember);
   const count = (holds: (device: Lwm2mDevice) => boolean) =>
@@ -123,6 +129,7 @@ export async function runLwm2mFleet(
 
   function createMember({ nodeId, psk }: NbCredentials, index: number): Member {
     const { settings, random, style } = options;
+    const upgrade = options.upgrade?.(index);
     const device = startLwm2mDevice({
       nodeId,
       psk: psk === undefined ? undefined : Uint8Array.fromHex(psk),
@@ -130,7 +137,11 @@ export async function runLwm2mFleet(
       network,
       clock,
       random,
-      settings: { ...settings, style: style !== "mixed" ? style : index % 2 === 0 ? "lwm2m" : "tup" },
+      settings: {
+        ...settings,
+        style: style !== "mixed" ? style : index % 2 === 0 ? "lwm2m" : "tup",
+        upgrade: upgrade && { ...upgrade, on: { installed } },
+      },
       on: {
         registered: () => counters.registrations++,
         registrationFailed(reason) {
@@ -152,6 +163,11 @@ export async function runLwm2mFleet(
       },
     });
     return { device, isReporting: false, reports: 0 };
+  }
+
+  function installed(_way: string, _version: string, sha256: string): void {
+    counters.installed++;
+    packages[sha256] = (packages[sha256] ?? 0) + 1;
   }
 
   async function registerAll(): Promise<void> {
@@ -207,7 +223,9 @@ export async function runLwm2mFleet(
       );
       print(
         `${second} s: ${rate} reports/s, p99 ${milliseconds(latencies.quantile(0.99))} ms so far, ${registered()} registered, ` +
-          `${count((device) => device.isAwake)} awake, ${counters.commands} commands`,
+          `${count((device) => device.isAwake)} awake, ${counters.commands} commands${
+            options.upgrade ? `, ${counters.installed} installed` : ""
+          }`,
       );
     }
   }
@@ -221,6 +239,7 @@ export async function runLwm2mFleet(
       registerSeconds,
       seconds,
       ...counters,
+      packages,
       reportsSent: during("reportsSent"),
       reportsAcknowledged: during("reportsAcknowledged"),
       reportsPerSecond: Math.round(during("reportsAcknowledged") / seconds),
@@ -258,6 +277,7 @@ const createCounters = () => ({
   moves: 0,
   sleeps: 0,
   reboots: 0,
+  installed: 0,
 });
 
 const isReporting = (member: Member) => member.isReporting;

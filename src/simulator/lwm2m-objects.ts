@@ -15,6 +15,7 @@ import {
 } from "../wire/lwm2m";
 import { MalformedError } from "../wire/malformed-error";
 import type { NodeRequest, NodeResponse } from "./coap-node";
+import { type Lwm2mUpgrade, UPGRADE_RESOURCES } from "./upgrade/lwm2m-upgrade";
 
 export type ObjectSettings = {
   readonly nodeId: string;
@@ -22,6 +23,8 @@ export type ObjectSettings = {
   readonly binding: string;
   /** Bytes of the log at /20/0/4014. */
   readonly logBytes: number;
+  /** Undefined: the device has no object 5. */
+  readonly upgrade?: Lwm2mUpgrade | undefined;
 };
 
 export type ObjectEvents = {
@@ -34,6 +37,7 @@ export type ObjectEvents = {
 
 const EXECUTABLE: readonly string[] = ["/3/0/4", "/3/0/12", "/20/0/4011", "/20/0/4012"];
 const WRITABLE: readonly string[] = ["/1/0/1", "/3/0/13", "/3/0/14", "/3/0/15"];
+const UPDATE = "/5/0/2";
 const DOWNLINK: LwM2mPath = [19, 1, 0];
 const TLV = CONTENT_FORMATS.lwm2mTlv;
 /** What is answered with one of these numbers says it back; old ones mean the same as new ones. */
@@ -42,7 +46,8 @@ const READABLE: readonly number[] = [0, 42, 60, 110, 112, 1542, 1543, 11_542, 11
 export type DeviceObjects = ReturnType<typeof createDeviceObjects>;
 
 /** The objects of a typical NB-IoT module, and what it answers to requests about them (OMA LwM2M TS 1.0.2 §5.4). */
-export function createDeviceObjects({ nodeId, lifetimeSeconds, binding, logBytes }: ObjectSettings, on: ObjectEvents) {
+export function createDeviceObjects(settings: ObjectSettings, on: ObjectEvents) {
+  const { nodeId, lifetimeSeconds, binding, logBytes, upgrade } = settings;
   const values = new Map<string, LwM2mSample>();
   const set = (path: LwM2mPath, value: LwM2mValue) => values.set(renderPath(path), { path, value });
   const text = (path: LwM2mPath, value: string) => set(path, { type: "string", value });
@@ -73,6 +78,24 @@ export function createDeviceObjects({ nodeId, lifetimeSeconds, binding, logBytes
   whole([20, 0, 4013], 0);
   set([20, 0, 4014], { type: "opaque", value: logText(nodeId, logBytes) });
   whole([20, 0, 4015], 0);
+
+  /** What changes without being written. */
+  function refresh(): void {
+    if (!upgrade) return;
+    for (const name of values.keys())
+      if (name.startsWith("/5/") || UPGRADE_RESOURCES.includes(name)) values.delete(name);
+    for (const { path, value } of upgrade.samples()) set(path, value);
+  }
+
+  /** Requests to object 5 that are not reads; undefined: silence. */
+  function answerUpgrade(it: Lwm2mUpgrade, path: LwM2mPath, request: NodeRequest): NodeResponse | undefined {
+    const { contentFormat = CONTENT_FORMATS.text, payload } = request;
+    if (request.code === CODES.put && payload.length === 0 && request.query.length > 0) return { code: CODES.changed };
+    if (request.code !== CODES.put && request.code !== CODES.post) return { code: CODES.methodNotAllowed };
+    const isExecute = request.code === CODES.post && renderPath(path) === UPDATE;
+    const code = isExecute ? it.execute() : it.write(path, contentFormat, payload);
+    return code === undefined ? undefined : { code };
+  }
 
   const below = (path: LwM2mPath) => [...values.values()].filter((sample) => isAtOrBelow(sample.path, path));
   const isKnown = (path: LwM2mPath) =>
@@ -127,11 +150,14 @@ export function createDeviceObjects({ nodeId, lifetimeSeconds, binding, logBytes
   }
 
   return {
-    /** Everything but observing, which needs to know the observers. */
-    answer(request: NodeRequest): NodeResponse {
+    /** Everything but observing, which needs to know the observers. Undefined: silence. */
+    answer(request: NodeRequest): NodeResponse | undefined {
       let path: LwM2mPath;
       try {
         path = parseSegments(request.path);
+        if (upgrade?.isMute(path)) return undefined;
+        if (upgrade && path[0] === 5 && request.code !== CODES.get) return answerUpgrade(upgrade, path, request);
+        refresh();
         if (path.length === 0 || !isKnown(path)) return { code: CODES.notFound };
         if (request.code === CODES.get) {
           return request.accept === CONTENT_FORMATS.linkFormat ? discover(path) : read(path, request.accept);
@@ -151,11 +177,14 @@ export function createDeviceObjects({ nodeId, lifetimeSeconds, binding, logBytes
   };
 }
 
-/** What a registration says of the objects above. */
-export const OBJECT_LINKS = encodeLinks([
-  { target: "/", attributes: new Map([["rt", "oma.lwm2m"]]) },
-  ...["/1/0", "/3/0", "/4/0", "/19/0", "/19/1", "/20/0"].map((target) => ({ target, attributes: new Map() })),
-]);
+const linksTo = (...targets: string[]) =>
+  encodeLinks([
+    { target: "/", attributes: new Map([["rt", "oma.lwm2m"]]) },
+    ...targets.map((target) => ({ target, attributes: new Map() })),
+  ]);
+/** What a registration says of the objects above; and of those of a device that can be upgraded. */
+export const OBJECT_LINKS = linksTo("/1/0", "/3/0", "/4/0", "/19/0", "/19/1", "/20/0");
+export const UPGRADABLE_OBJECT_LINKS = linksTo("/1/0", "/3/0", "/4/0", "/5/0", "/19/0", "/19/1", "/20/0");
 
 const typeOf = (path: LwM2mPath) => declaredType(path);
 

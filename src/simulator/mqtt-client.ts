@@ -29,6 +29,8 @@ export type MqttClientOptions = {
   readonly maxReconnectMs?: number | undefined; // 30,000
   /** Left out: no subscription to commands. Undefined from it: the device keeps silent. */
   readonly answer?: ((command: DeviceCommand) => CommandAnswer | undefined) | undefined;
+  /** Another topic that it listens to. */
+  readonly also?: { readonly topic: string; received(payload: Uint8Array): void } | undefined;
   readonly on?: Partial<ClientListener>;
 };
 export type ClientListener = {
@@ -52,7 +54,7 @@ export type MqttClient = ReturnType<typeof startMqttClient>;
 
 /** A device in software that stays connected: reports, answers commands, reconnects with back-off. */
 export function startMqttClient(options: MqttClientOptions) {
-  const { address, credentials, clock, answer, on = {} } = options;
+  const { address, credentials, clock, answer, also, on = {} } = options;
   const { random = Math.random, keepAliveSeconds = 60, reconnectMs = 500, maxReconnectMs = 30_000 } = options;
   const reportsTo = encodeString(dataTopic(credentials.deviceId));
   const commandsFrom = commandTopic(credentials.deviceId);
@@ -71,7 +73,7 @@ export function startMqttClient(options: MqttClientOptions) {
       address,
       { type: "connect", cleanSession, keepAliveSeconds, ...login() },
       {
-        accepted: () => (answer ? subscribe() : becomeOnline()),
+        accepted: () => (answer || also ? subscribe() : becomeOnline()),
         subscribed: (granted) => (granted ? becomeOnline() : connection?.drop()),
         published: handlePublish,
         acknowledged,
@@ -89,7 +91,8 @@ export function startMqttClient(options: MqttClientOptions) {
   }
 
   function subscribe(): void {
-    const subscriptions = [{ filter: commandsFrom, qos: 1 as const }];
+    const filters = [...(answer ? [commandsFrom] : []), ...(also ? [also.topic] : [])];
+    const subscriptions = filters.map((filter) => ({ filter, qos: 1 as const }));
     connection?.send(encodePacket({ type: "subscribe", packetId: nextPacketId(), subscriptions }));
   }
 
@@ -121,11 +124,13 @@ export function startMqttClient(options: MqttClientOptions) {
   }
 
   function handlePublish(publish: PublishView): void {
-    if (!answer || publish.topic() !== commandsFrom) return;
+    const topic = publish.topic();
+    if (also && topic === also.topic) also.received(publish.payload());
+    if (!answer || topic !== commandsFrom) return;
     const command = parseCommand(publish.payload());
     if (!command) return;
     const reply = answer(command);
-    if (reply) send({ msgType: "deviceRsp", mid: command.mid, ...reply }, 1);
+    if (reply) send(reportsTo, JSON.stringify({ msgType: "deviceRsp", mid: command.mid, ...reply }), 1);
     on.commanded?.(command, reply);
   }
 
@@ -141,10 +146,10 @@ export function startMqttClient(options: MqttClientOptions) {
     return lastPacketId;
   }
 
-  function send(message: unknown, qos: QoS): number {
+  function send(topic: Uint8Array, text: string, qos: QoS): number {
     const packetId = qos === 0 ? 0 : nextPacketId();
-    const payload = Buffer.from(JSON.stringify(message));
-    const publish = { topic: reportsTo, payload, qos, retain: false, dup: false, packetId };
+    const payload = Buffer.from(text);
+    const publish = { topic, payload, qos, retain: false, dup: false, packetId };
     const packet = new Uint8Array(publishLength(publish));
     encodePublish(publish, packet, 0);
     connection?.send(packet);
@@ -168,8 +173,14 @@ export function startMqttClient(options: MqttClientOptions) {
     /** True when the platform has acknowledged it (with QoS 0: when it was sent), false when the connection ended before. */
     report(data: readonly ServiceData[], qos: QoS = 1): Promise<boolean> {
       if (!isOnline || waiting.size >= OWN_PACKET_IDS / 2) return Promise.resolve(false);
-      const packetId = send({ msgType: "deviceReq", data }, qos);
+      const packetId = send(reportsTo, JSON.stringify({ msgType: "deviceReq", data }), qos);
       return qos === 0 ? Promise.resolve(true) : new Promise((resolve) => waiting.set(packetId, resolve));
+    },
+    /** To any topic, with QoS 1; true when the platform has acknowledged it. */
+    publish(topic: string, text: string): Promise<boolean> {
+      if (!isOnline || waiting.size >= OWN_PACKET_IDS / 2) return Promise.resolve(false);
+      const packetId = send(encodeString(topic), text, 1);
+      return new Promise((resolve) => waiting.set(packetId, resolve));
     },
     /** The network goes away; the device comes back by itself. */
     drop(): void {

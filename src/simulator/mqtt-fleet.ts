@@ -5,6 +5,7 @@ import { createHistogram, type Histogram } from "./histogram";
 import { type CommandAnswer, type MqttClient, startMqttClient } from "./mqtt-client";
 import type { Address } from "./mqtt-connection";
 import { type ReportStream, reportStream, type StreamCounters } from "./report-stream";
+import { createMqttDeviceUpgrade, type MqttDeviceUpgrade, type MqttUpgradeOptions } from "./upgrade/run-mqtt-upgrade";
 
 export type FleetOptions = {
   readonly address: Address;
@@ -27,6 +28,8 @@ export type FleetOptions = {
   readonly connecting: number;
   readonly keepAliveSeconds: number;
   readonly cleanSession: boolean;
+  /** Of the device of this place; left out: they cannot be upgraded. */
+  readonly upgrade?: ((index: number) => MqttUpgradeOptions) | undefined;
   readonly signal?: AbortSignal;
   /** Called when all are connected, and when the measurement begins and ends; it waits for what this returns. */
   readonly onPhase?: (phase: "connected" | "measuring" | "measured") => void | Promise<void>;
@@ -44,6 +47,9 @@ export type FleetResult = {
   readonly skipped: number;
   readonly lostConnections: number;
   readonly commands: number;
+  /** Packages that were installed, and how often each, by its SHA-256; since the start. */
+  readonly installed: number;
+  readonly packages: Readonly<Record<string, number>>;
   /** From when a report was due to its acknowledgement. */
   readonly latencyMs: Readonly<Record<"mean" | "p50" | "p90" | "p99" | "p999" | "max", number>>;
 };
@@ -54,7 +60,8 @@ const LAST_ACKNOWLEDGEMENTS_MS = 5_000;
 
 /** Many devices in one process: load, or life in a demo. Prints a line a second; resolves when all have left. */
 export async function runMqttFleet(options: FleetOptions, clock: Clock, print: (line: string) => void) {
-  const counters = { sent: 0, acknowledged: 0, skipped: 0, commands: 0, lost: 0 };
+  const counters = { sent: 0, acknowledged: 0, skipped: 0, commands: 0, lost: 0, installed: 0 };
+  const packages: Record<string, number> = {};
   const latencies = createHistogram();
   const stopping = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, stopping.signal]) : stopping.signal;
@@ -85,20 +92,27 @@ export async function runMqttFleet(options: FleetOptions, clock: Clock, print: (
   return resultOf();
 
   async function connectAll(): Promise<void> {
-    const waiting = [...options.devices].reverse();
+    const waiting = options.devices.map((credentials, index) => ({ credentials, index })).reverse();
     const lane = async (): Promise<void> => {
       for (let device = waiting.pop(); device && !signal.aborted; device = waiting.pop()) {
         const ready = Promise.withResolvers<void>();
-        members.push(createMember(device, ready.resolve));
+        members.push(createMember(device.credentials, device.index, ready.resolve));
         await Promise.race([ready.promise, clock.sleep(CONNECT_LIMIT_MS, signal)]);
       }
     };
     await Promise.all(Array.from({ length: Math.max(1, options.connecting) }, lane));
   }
 
-  function createMember(credentials: FleetOptions["devices"][number], ready: () => void): Member {
+  function installed(_way: string, _version: string, sha256: string): void {
+    counters.installed++;
+    packages[sha256] = (packages[sha256] ?? 0) + 1;
+  }
+
+  function createMember(credentials: FleetOptions["devices"][number], index: number, ready: () => void): Member {
     return startMember({
       credentials,
+      upgrade: options.upgrade?.(index),
+      installed,
       options,
       clock,
       latencies,
@@ -133,7 +147,9 @@ export async function runMqttFleet(options: FleetOptions, clock: Clock, print: (
       await clock.sleep(1_000, signal);
       const rate = Math.round(((counters.acknowledged - acknowledged) * 1_000) / (clock.monotonic() - at));
       print(
-        `${second} s: ${rate} acknowledged/s, p99 ${milliseconds(latencies.quantile(0.99))} ms so far, ${online()} connected`,
+        `${second} s: ${rate} acknowledged/s, p99 ${milliseconds(latencies.quantile(0.99))} ms so far, ${online()} connected${
+          options.upgrade ? `, ${counters.installed} installed` : ""
+        }`,
       );
     }
   }
@@ -142,7 +158,10 @@ export async function runMqttFleet(options: FleetOptions, clock: Clock, print: (
     for (const { stream } of members) stream?.stop();
     for (let waitedMs = 0; waitedMs < LAST_ACKNOWLEDGEMENTS_MS && isAnyFlying(); waitedMs += 10)
       await clock.sleep(10, never);
-    for (const { client } of members) client.stop();
+    for (const { client, upgrade } of members) {
+      upgrade?.end();
+      client.stop();
+    }
   }
   function isAnyFlying(): boolean {
     return members.some(({ client, stream }) => client.isOnline && (stream?.flying ?? 0) > 0);
@@ -161,6 +180,8 @@ export async function runMqttFleet(options: FleetOptions, clock: Clock, print: (
       skipped: after.skipped - before.skipped,
       lostConnections: after.lost,
       commands: after.commands,
+      installed: after.installed,
+      packages,
       latencyMs: {
         mean: milliseconds(latencies.mean),
         p50: milliseconds(latencies.quantile(0.5)),
@@ -173,9 +194,15 @@ export async function runMqttFleet(options: FleetOptions, clock: Clock, print: (
   }
 }
 
-type Member = { readonly client: MqttClient; readonly stream: ReportStream | undefined };
+type Member = {
+  readonly client: MqttClient;
+  readonly stream: ReportStream | undefined;
+  readonly upgrade: MqttDeviceUpgrade | undefined;
+};
 type MemberParts = {
   readonly credentials: FleetOptions["devices"][number];
+  readonly upgrade: MqttUpgradeOptions | undefined;
+  readonly installed: (way: string, version: string, sha256: string) => void;
   readonly options: FleetOptions;
   readonly clock: Clock;
   readonly latencies: Histogram;
@@ -186,21 +213,34 @@ type MemberParts = {
 };
 
 /** A device and its reports. */
-function startMember({ credentials, options, clock, latencies, counters, ready, isOver, print }: MemberParts): Member {
+function startMember(parts: MemberParts): Member {
+  const { credentials, options, clock, latencies, counters, ready, isOver, print } = parts;
   let stream: ReportStream | undefined;
-  const client = startMqttClient({
+  const upgrade =
+    parts.upgrade &&
+    createMqttDeviceUpgrade(parts.upgrade, {
+      deviceId: credentials.deviceId,
+      clock,
+      publish: (topic, text) => client.publish(topic, text),
+      drop: () => client.drop(),
+      on: { installed: parts.installed },
+    });
+  const client: MqttClient = startMqttClient({
     address: options.address,
     credentials,
     clock,
     keepAliveSeconds: options.keepAliveSeconds,
     cleanSession: options.cleanSession,
     answer: options.commands ? obey : undefined,
+    also: upgrade?.listener,
     on: {
       online() {
+        upgrade?.online();
         stream?.reconnected();
         ready();
       },
       offline(reason) {
+        upgrade?.offline();
         ready(); // refused or dropped: it tries on by itself, the others need not wait
         if (isOver()) return;
         counters.lost++;
@@ -229,7 +269,7 @@ function startMember({ credentials, options, clock, latencies, counters, ready, 
       counters,
     });
   }
-  return { client, stream };
+  return { client, stream, upgrade };
 }
 
 /** Does what it is told, and says so. */

@@ -30,6 +30,8 @@ export function stubPlatform({ clock, random, psks, connectionIds = false }: Opt
   const registrations = new Map<string, Registration>();
   const log: string[] = [];
   const reports: { ep: string; payload: string; contentFormat: string }[] = [];
+  /** Bodies that may be read, in blocks when they are large, by path. */
+  const bodies = new Map<string, Uint8Array>();
   const behaviour = { isDeaf: false, observes: true, registers: true };
   let ports = 50_000;
   let ids = 0;
@@ -98,6 +100,8 @@ export function stubPlatform({ clock, random, psks, connectionIds = false }: Opt
       if (style === "tup") return { code: CODES.changed };
       return { code: CODES.created, options: pathOptions(registration.location, "locationPath") };
     }
+    const body = request.code === CODES.get ? bodies.get(path) : undefined;
+    if (body) return { code: CODES.content, payload: body };
     const registration = [...registrations.values()].find(({ location }) => location === path);
     if (!registration) return { code: CODES.notFound };
     registration.peer = peer;
@@ -167,6 +171,7 @@ export function stubPlatform({ clock, random, psks, connectionIds = false }: Opt
     log,
     reports,
     registrations,
+    bodies,
     behaviour,
     /** Ports in use, as if by others. */
     taken,
