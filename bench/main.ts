@@ -18,6 +18,7 @@ import { startup } from "./startup";
 import { steady } from "./steady";
 import { hasMosquitto } from "./support/mosquitto";
 import { describeProgram, programUnderTest } from "./support/server";
+import { upgrades } from "./upgrades";
 
 const BENCHES: readonly Bench[] = [
   ingest,
@@ -32,6 +33,7 @@ const BENCHES: readonly Bench[] = [
   sleeping,
   sleepingPlain,
   floods,
+  upgrades,
 ];
 /** Load average before the first bench from which on something else is at work. */
 const BUSY = 0.5;

@@ -26,6 +26,7 @@ export const sampleOrder = (change: Partial<UpgradeOrder> = {}): UpgradeOrder =>
 /** A desk that notes what it is told, as short texts, and answers `taken` unless the test says otherwise. */
 export function fakeDesk() {
   const orders = new Map<number, UpgradeOrder>();
+  const devicesByToken = new Map<string, number>();
   const facts: string[] = [];
   let answer: (fact: DeviceFact) => "taken" | "ignored" | Promise<"taken" | "ignored"> = () => "taken";
   const desk: UpgradeDesk = {
@@ -38,12 +39,18 @@ export function fakeDesk() {
       facts.push(verdict === "taken" ? render(fact) : `(${render(fact)})`);
       return verdict;
     },
-    authorizeDownload: (token) => [...orders.values()].find((it) => it.token === token)?.package,
+    authorizeDownload(token) {
+      const order = orders.get(devicesByToken.get(token) ?? -1);
+      return order?.token === token ? order.package : undefined;
+    },
   };
   return {
     desk,
     orders,
-    set: (order: UpgradeOrder) => orders.set(order.deviceNo, order),
+    set(order: UpgradeOrder): void {
+      orders.set(order.deviceNo, order);
+      devicesByToken.set(order.token, order.deviceNo);
+    },
     /** Since the last call. */
     facts: () => facts.splice(0),
     answer(how: typeof answer): void {
