@@ -169,7 +169,6 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     ...{ resourceEvents, wantedObservations: resources.wantedObservations, deviceEvents },
     ...{ db: registry, transactor, clock, log, metrics, trace: traces },
   });
-  ways.upgradeLinks.push(...upgradeWays.links);
   opened.defer(upgradeWays.stop);
 
   const lora = createLora({

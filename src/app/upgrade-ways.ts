@@ -5,7 +5,6 @@ import type { Object5Parts } from "../capabilities/upgrades/object5/object5";
 import { object5Way } from "../capabilities/upgrades/object5/object5-link";
 import { packageResource, packageUri } from "../capabilities/upgrades/object5/package-resource";
 import { type PcpParts, pcpWay } from "../capabilities/upgrades/pcp/pcp-way";
-import type { UpgradeLink } from "../capabilities/upgrades/upgrade-link";
 import type { ListenAddress } from "../platform/listen-address";
 import type { LwM2mPath } from "../wire/lwm2m";
 import type { Config } from "./config";
@@ -40,10 +39,9 @@ export function openUpgradeWays({ config, ways, wantedObservations, ...parts }: 
   const pcp = pcpWay({
     ...{ ...parts, carriers: ways.pcpCarriers, links: ways.resourceLinks, settings: config.settings.pcp },
   });
-  const links: readonly UpgradeLink[] = [object5.link, pcp.link];
+  ways.upgradeLinks.push(object5.link, pcp.link);
   const access: LwM2mUpgrades = { pcp: pcp.uplink, packages: packageResource(parts.desk, parts.contents) };
   return {
-    links,
     /** For the listeners of devices. */
     access,
     wantedObservations(deviceNo: number): LwM2mPath[] {
