@@ -14,6 +14,7 @@ import type { History } from "../../capabilities/telemetry/history";
 import { DomainError } from "../../platform/domain-error";
 import type { Mount } from "../http/http-front";
 import { BODY_LIMITS, type BodyLimits } from "../http/json-body";
+import { quickRouter } from "../http/quick-router";
 import type { FrontEnv } from "../http/request-env";
 import { batchRoutes } from "./batch-routes";
 import { commandCancelRoutes } from "./command-cancel-routes";
@@ -26,7 +27,7 @@ import { groupRoutes } from "./group-routes";
 import { loginRoutes } from "./login-routes";
 import { loraRoutes } from "./lora-routes";
 import { registrationRoutes } from "./registration-routes";
-import { shadowRoutes } from "./shadow-routes";
+import { ODD_SHADOW_PATH, shadowRoutes } from "./shadow-routes";
 import { subscriptionRoutes } from "./subscription-routes";
 
 export { notificationRenderer } from "./notifications";
@@ -69,7 +70,7 @@ export function oceanConnect({ settings = OCEANCONNECT_DEFAULTS, ...ports }: Oce
   const { tokens, applications, grants, devices, groups, subscriptions, commands } = ports;
   const bodyLimits = settings.body;
   const calls = endpoints({ tokens, applications, grants, bodyLimits });
-  const app = new Hono<FrontEnv>()
+  const app = new Hono<FrontEnv>({ router: quickRouter((path) => path === ODD_SHADOW_PATH) })
     .route("/", loginRoutes(calls, tokens, bodyLimits))
     .route("/", registrationRoutes(calls, devices))
     .route("/", deviceRoutes(calls, devices))
