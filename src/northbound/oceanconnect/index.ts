@@ -31,6 +31,7 @@ import { ODD_SHADOW_PATH, shadowRoutes } from "./shadow-routes";
 import { subscriptionRoutes } from "./subscription-routes";
 
 export { notificationRenderer } from "./notifications";
+export { oceanConnectOpenApi } from "./open-api";
 
 export type OceanConnectSettings = {
   readonly body: BodyLimits;
@@ -71,7 +72,7 @@ export function oceanConnect({ settings = OCEANCONNECT_DEFAULTS, ...ports }: Oce
   const bodyLimits = settings.body;
   const calls = endpoints({ tokens, applications, grants, bodyLimits });
   const app = new Hono<FrontEnv>({ router: quickRouter((path) => path === ODD_SHADOW_PATH) })
-    .route("/", loginRoutes(calls, tokens, bodyLimits))
+    .route("/", loginRoutes(calls, tokens))
     .route("/", registrationRoutes(calls, devices))
     .route("/", deviceRoutes(calls, devices))
     .route("/", loraRoutes(calls, ports.lora))
@@ -90,20 +91,15 @@ export function oceanConnect({ settings = OCEANCONNECT_DEFAULTS, ...ports }: Oce
  * A known path with another method, and every unknown path, are answered in the dialect's form too. Not by further
  * routes: a path with one handler is what the framework answers quickest.
  */
-function refuseTheRest(app: Hono<FrontEnv>, { open }: ReturnType<typeof endpoints>): Hono<FrontEnv> {
+function refuseTheRest(app: Hono<FrontEnv>, { refuse }: ReturnType<typeof endpoints>): Hono<FrontEnv> {
   const methods = [...new Set(app.routes.map(({ method }) => method))];
-  const allowedAt = (request: Request) => {
-    const path = app.getPath(request);
-    return methods.filter((method) => app.router.match(method, path)[0].length > 0).join(", ");
-  };
-  const refuse = open("none", (request) => {
-    const allowed = allowedAt(request);
-    if (allowed !== "") throw new DomainError("METHOD_NOT_ALLOWED", { allowed });
-    throw new DomainError("NOT_FOUND", { path: new URL(request.url).pathname.slice(0, 200) });
-  });
-  return app.notFound(async (c) => {
-    const response = (await refuse(c, async () => {})) as Response; // it never passes on
-    if (response.status === 405) response.headers.set("Allow", allowedAt(c.req.raw));
+  const unknown = refuse(({ url }) => new DomainError("NOT_FOUND", { path: new URL(url).pathname.slice(0, 200) }));
+  return app.notFound((c) => {
+    const path = app.getPath(c.req.raw);
+    const allowed = methods.filter((method) => app.router.match(method, path)[0].length > 0).join(", ");
+    if (allowed === "") return unknown(c);
+    const response = refuse(() => new DomainError("METHOD_NOT_ALLOWED", { allowed }))(c);
+    response.headers.set("Allow", allowed);
     return response;
   });
 }
