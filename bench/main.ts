@@ -9,6 +9,7 @@ import { dtls } from "./dtls";
 import { floods } from "./floods";
 import { idle } from "./idle";
 import { ingest } from "./ingest";
+import { northbound } from "./northbound";
 import { purge } from "./purge-under-load";
 import { push } from "./push";
 import { register } from "./register";
@@ -34,6 +35,7 @@ const BENCHES: readonly Bench[] = [
   sleepingPlain,
   floods,
   upgrades,
+  northbound,
 ];
 /** Load average before the first bench from which on something else is at work. */
 const BUSY = 0.5;
