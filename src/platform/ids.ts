@@ -6,4 +6,14 @@ export interface Ids {
   next(): string;
 }
 
-export const randomIds: Ids = { next: () => randomBytes(16).toString("hex") };
+const ID_BYTES = 16;
+const POOL_BYTES = 4_096; // asking for randomness costs more than its bytes
+let pool = Buffer.alloc(0);
+let used = 0;
+
+export const randomIds: Ids = {
+  next() {
+    if (used === pool.length) [pool, used] = [randomBytes(POOL_BYTES), 0];
+    return pool.toString("hex", used, (used += ID_BYTES));
+  },
+};

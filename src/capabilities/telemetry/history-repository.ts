@@ -10,29 +10,30 @@ type Position = { readonly maxMs: number; readonly no: number };
  * Reads of the history in telemetry.db. Every walk goes from late to early along the index, without reading a block.
  * `(max_ms, no) < (?, ?)` would walk over all blocks of an equal time again and again (SQLite uses its first half only),
  * and devices with a constant event time exist: so each walk asks for the rest of that time first, then for what is older.
- * Recent blocks, which have no index, come from memory. To be used inside `recents.reading`.
+ * `+?`: of a bare parameter in an equality or a LIMIT beside ORDER BY, SQLite makes a new plan each time a value is bound,
+ * which costs five times the search. Recent blocks, which have no index, come from memory. To be used inside `recents.reading`.
  */
 export function historyRepository(reads: Database, recents: RecentBlocks) {
   const HEADS = `SELECT no, min_ms, max_ms, count FROM history_block
-    WHERE min_ms <= ?5 AND no <= ?6 AND device_no = ?1 AND`;
+    WHERE min_ms <= ?5 AND no <= ?6 AND device_no = +?1 AND`;
   const selectTiedHeads = reads.query<HeadRow, [number, number, number, number, number, number]>(
-    `${HEADS} max_ms = ?2 AND no < ?3 ORDER BY no DESC LIMIT ?4`,
+    `${HEADS} max_ms = +?2 AND no < ?3 ORDER BY no DESC LIMIT +?4`,
   );
   const selectOlderHeads = reads.query<HeadRow, [number, number, number, number, number, number]>(
-    `${HEADS} max_ms < ?2 AND max_ms >= ?3 ORDER BY max_ms DESC, no DESC LIMIT ?4`,
+    `${HEADS} max_ms < ?2 AND max_ms >= ?3 ORDER BY max_ms DESC, no DESC LIMIT +?4`,
   );
   // The block that ends a chunk, so that a sum over millions of blocks can be had in pieces.
   const selectTiedEnd = reads.query<{ no: number }, [number, number, number, number]>(
-    `SELECT no FROM history_block WHERE device_no = ?1 AND max_ms = ?2 AND no < ?3 ORDER BY no DESC LIMIT 1 OFFSET ?4`,
+    `SELECT no FROM history_block WHERE device_no = +?1 AND max_ms = +?2 AND no < ?3 ORDER BY no DESC LIMIT 1 OFFSET +?4`,
   );
   const selectOlderEnd = reads.query<{ no: number; max_ms: number }, [number, number, number, number]>(
-    `SELECT no, max_ms FROM history_block WHERE device_no = ?1 AND max_ms < ?2 AND max_ms >= ?3
-     ORDER BY max_ms DESC, no DESC LIMIT 1 OFFSET ?4`,
+    `SELECT no, max_ms FROM history_block WHERE device_no = +?1 AND max_ms < ?2 AND max_ms >= ?3
+     ORDER BY max_ms DESC, no DESC LIMIT 1 OFFSET +?4`,
   );
-  const SUM = "SELECT IFNULL(SUM(count), 0) AS records, COUNT(*) AS blocks FROM history_block WHERE device_no = ?1 AND";
+  const SUM = "SELECT IFNULL(SUM(count), 0) AS records, COUNT(*) AS blocks FROM history_block WHERE device_no = +?1 AND";
   type Sum = { records: number; blocks: number };
   const selectTiedSum = reads.query<Sum, [number, number, number, number, number]>(
-    `${SUM} max_ms = ?2 AND no >= ?3 AND no < ?4 AND no <= ?5`,
+    `${SUM} max_ms = +?2 AND no >= ?3 AND no < ?4 AND no <= ?5`,
   );
   const selectSum = reads.query<Sum, [number, number, number, number]>(
     `${SUM} max_ms > ?2 AND max_ms < ?3 AND no <= ?4`,

@@ -85,16 +85,20 @@ export function oceanConnect({ settings = OCEANCONNECT_DEFAULTS, ...ports }: Oce
   return refuseTheRest(app, calls);
 }
 
-/** A known path with another method, and every unknown path, are answered in the dialect's form too. */
+/**
+ * A known path with another method, and every unknown path, are answered in the dialect's form too. They have a router of
+ * their own, which is asked last: beside the real routes each call would match three handlers instead of one.
+ */
 function refuseTheRest(app: Hono<FrontEnv>, { open }: ReturnType<typeof endpoints>): Hono<FrontEnv> {
   const methods = new Map<string, Set<string>>();
   for (const { path, method } of app.routes) methods.set(path, (methods.get(path) ?? new Set()).add(method));
+  const refusals = new Hono<FrontEnv>();
   for (const [path, allowed] of methods) {
     const allow = [...allowed].join(", ");
     const refuse = open("none", () => {
       throw new DomainError("METHOD_NOT_ALLOWED", { allowed: allow });
     });
-    app.all(path, async (c, next) => {
+    refusals.all(path, async (c, next) => {
       const response = await refuse(c, next);
       response?.headers.set("Allow", allow);
       return response;
@@ -103,7 +107,8 @@ function refuseTheRest(app: Hono<FrontEnv>, { open }: ReturnType<typeof endpoint
   const unknown = open("none", ({ url }) => {
     throw new DomainError("NOT_FOUND", { path: new URL(url).pathname.slice(0, 200) });
   });
-  return app.all("/*", unknown);
+  refusals.all("/*", unknown);
+  return app.notFound((c) => refusals.fetch(c.req.raw, c.env));
 }
 
 /** For the HTTP front. */
