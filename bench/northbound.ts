@@ -2,13 +2,13 @@ import { Database } from "bun:sqlite";
 import { rmSync } from "node:fs";
 import { loadavg } from "node:os";
 import { join } from "node:path";
-import { operator } from "../test/support/api";
 import { registerNbDevices } from "../src/simulator";
+import { operator } from "../test/support/api";
 import { defineBench, type Values } from "./bench";
 import { NB_BENCH_PRODUCT } from "./support/bench-product";
 import { startChild } from "./support/child";
 import { multiplyDevices } from "./support/multiply-devices";
-import { cpuSeconds, startServer, temporaryFolder } from "./support/server";
+import { copyFolder, cpuSeconds, startServer, temporaryFolder } from "./support/server";
 import { hasWrk, runWrk, type WrkLoad } from "./support/wrk";
 
 const DEVICES = 100_000;
@@ -64,7 +64,7 @@ export const northbound = defineBench({
     const peerFolder = temporaryFolder();
     const peer = startChild("one-read-child.ts", { folder: peerFolder, count });
     const peerUrl = `http://127.0.0.1:${await peer.next<number>()}`;
-    const server = await startServer({ data: folder });
+    const server = await startServer({ data: copyFolder(folder) }); // commands that wait are work for the next run
     const headers = await login(server.url);
     const measure = async (pid: number, load: WrkLoad) => {
       const before = cpuSeconds(pid);
@@ -84,7 +84,7 @@ export const northbound = defineBench({
         ...(call.body !== undefined && { body: fill(call.body) }),
       };
       await check(load);
-      await runWrk({ ...load, seconds: 1, seed: seed + 1 });
+      await runWrk({ ...load, seconds: quick ? 1 : 3, seed: seed + 1 });
       const bare = await beside("/things/thing-@");
       const ours = await measure(server.pid, { ...load, seconds });
       values[`${name}PerSecond`] = ours.requestsPerSecond;
@@ -96,7 +96,7 @@ export const northbound = defineBench({
         values.devicesRatioToPage = ours.requestsPerSecond / (await beside("/pages/@")).requestsPerSecond;
     }
     values.load = loadavg()[0] ?? 0;
-    await server.stop();
+    await server.dispose();
     await peer.stop();
     rmSync(peerFolder, { recursive: true, force: true });
     return values satisfies Values;
@@ -131,7 +131,11 @@ async function setUp(url: string): Promise<typeof access> {
   const { appId, secret } = (await manage<{ appId: string; secret: string }>("POST", "/apps", { name: "bench" })).body;
   const model = structuredClone(NB_BENCH_PRODUCT);
   const commands = [
-    { commandName: "SET", paras: [{ paraName: "value", dataType: "int", required: true, min: 0, max: 9 }], responses: [] },
+    {
+      commandName: "SET",
+      paras: [{ paraName: "value", dataType: "int", required: true, min: 0, max: 9 }],
+      responses: [],
+    },
   ];
   for (const { services } of model.servicetypes) for (const service of services) Object.assign(service, { commands });
   const product = await manage<{ productId: string }>("POST", `/apps/${appId}/products`, model);

@@ -11,7 +11,9 @@ const { folder, count } = JSON.parse(readFileSync(process.argv[2] ?? "", "utf8")
 const db = new Database(join(folder, "peer.db"), { strict: true, create: true });
 db.run("PRAGMA journal_mode = WAL");
 db.run("PRAGMA synchronous = OFF");
-db.run("CREATE TABLE thing (id TEXT PRIMARY KEY, no INTEGER UNIQUE, name TEXT, status TEXT, info TEXT, created_at TEXT)");
+db.run(
+  "CREATE TABLE thing (id TEXT PRIMARY KEY, no INTEGER UNIQUE, name TEXT, status TEXT, info TEXT, created_at TEXT)",
+);
 db.query(
   `INSERT INTO thing WITH RECURSIVE number (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM number LIMIT ?)
    SELECT 'thing-' || i, i, 'Thing ' || i, 'ONLINE', ?, '20260101T000000Z' FROM number`,

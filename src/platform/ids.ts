@@ -14,6 +14,7 @@ let used = 0;
 export const randomIds: Ids = {
   next() {
     if (used === pool.length) [pool, used] = [randomBytes(POOL_BYTES), 0];
-    return pool.toString("hex", used, (used += ID_BYTES));
+    used += ID_BYTES;
+    return pool.toString("hex", used - ID_BYTES, used);
   },
 };
