@@ -41,6 +41,7 @@ export const northbound = defineBench({
     { value: "commandRatio" },
     ...NAMES.map((name) => ({ value: `${name}PerSecond`, peer: `${name}PeerPerSecond` })),
     ...NAMES.map((name) => ({ value: `${name}Micros`, peer: `${name}PeerMicros` })),
+    ...NAMES.map((name) => ({ value: `${name}CpuRatio` })),
     { value: "load" },
   ],
   runs: 3,
@@ -92,6 +93,7 @@ export const northbound = defineBench({
       values[`${name}Ratio`] = ours.requestsPerSecond / bare.requestsPerSecond;
       values[`${name}Micros`] = ours.micros; // all threads of the process
       values[`${name}PeerMicros`] = bare.micros;
+      values[`${name}CpuRatio`] = bare.micros / ours.micros;
       if (name === "devices")
         values.devicesRatioToPage = ours.requestsPerSecond / (await beside("/pages/@")).requestsPerSecond;
     }
