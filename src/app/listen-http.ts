@@ -1,9 +1,10 @@
 import { docsPage } from "../northbound/http/docs-page";
 import { httpFront } from "../northbound/http/http-front";
+import { joinOpenApi } from "../northbound/http/join-open-api";
 import { type HttpServer, serveHttp } from "../northbound/http/serve-http";
 import { systemRoutes } from "../northbound/http/system-routes";
 import { type managementApi, managementMount, managementOpenApi } from "../northbound/management";
-import { type oceanConnect, oceanConnectMount } from "../northbound/oceanconnect";
+import { type oceanConnect, oceanConnectMount, oceanConnectOpenApi } from "../northbound/oceanconnect";
 import type { ServerTls } from "../platform/certificates";
 import type { Clock } from "../platform/clock";
 import type { Ids } from "../platform/ids";
@@ -27,13 +28,15 @@ type Parts = {
 
 /** Opens http and https over one front: the vendor's API, our own, and the pages of the process. */
 export function listenHttp({ config, clock, ids, log, metrics, tls, storage, vendor, management }: Parts) {
-  const openApi = managementOpenApi(management, VERSION);
+  // Made when somebody asks for it, once.
+  const openApi = once(() => joinOpenApi(managementOpenApi(management, VERSION), oceanConnectOpenApi(vendor)));
+  const page = once(() => docsPage(openApi()));
   const system = systemRoutes({
     checks: [
       { name: "registry", check: () => void storage.registry.query("SELECT 1 FROM migration").get() },
       { name: "telemetry", check: () => storage.writer.commit([]) },
     ],
-    ...{ metrics, clock, docsPage: () => docsPage(openApi), openApi: () => openApi },
+    ...{ metrics, clock, docsPage: page, openApi },
     caCertificate: () => tls.ca,
   });
   const fetch = httpFront({
@@ -51,5 +54,13 @@ export function listenHttp({ config, clock, ids, log, metrics, tls, storage, ven
     async stop() {
       await Promise.all(Object.values(servers).map((server) => server.stop()));
     },
+  };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
   };
 }

@@ -6,15 +6,4 @@ export interface Ids {
   next(): string;
 }
 
-const ID_BYTES = 16;
-const POOL_BYTES = 4_096; // asking for randomness costs more than its bytes
-let pool = Buffer.alloc(0);
-let used = 0;
-
-export const randomIds: Ids = {
-  next() {
-    if (used === pool.length) [pool, used] = [randomBytes(POOL_BYTES), 0];
-    used += ID_BYTES;
-    return pool.toString("hex", used - ID_BYTES, used);
-  },
-};
+export const randomIds: Ids = { next: () => randomBytes(16).toString("hex") };

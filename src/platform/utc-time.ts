@@ -2,10 +2,7 @@
 const FORM = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/;
 
 export function renderUtcTime(ms: number): string {
-  const iso = new Date(ms).toISOString(); // years outside of 0 to 9999 have a sign and six digits
-  const at = iso.length - 24;
-  const date = `${iso.slice(0, at + 4)}${iso.slice(at + 5, at + 7)}${iso.slice(at + 8, at + 13)}`;
-  return `${date}${iso.slice(at + 14, at + 16)}${iso.slice(at + 17, at + 19)}Z`;
+  return new Date(ms).toISOString().replace(/[-:]|\.\d{3}/g, "");
 }
 
 /** Milliseconds since 1970, or undefined when the text is not exactly of the form or names no real date. */

@@ -31,13 +31,14 @@ export async function operator({ ready }: Islet): Promise<Call> {
   return (method, path, body) => call(base, { authorization: `Bearer ${signIn.body.token}` }, method, path, body);
 }
 
-/** Logs an application in to the vendor's API. */
-export async function application({ ready }: Islet, appId: string, secret: string): Promise<Call> {
+/** Logs an application in to the vendor's API; `headers` are those of its calls. */
+export async function application({ ready }: Islet, appId: string, secret: string) {
   const base = `http://${ready.http}`;
   const login = await call<{ accessToken: string }>(base, {}, "POST", "/iocm/app/sec/v1.1.0/login", { appId, secret });
   if (login.status !== 200) throw new Error(`login: ${JSON.stringify(login)}`);
   const headers = { app_key: appId, authorization: `Bearer ${login.body.accessToken}` };
-  return (method, path, body) => call(base, headers, method, path, body);
+  const app: Call = (method, path, body) => call(base, headers, method, path, body);
+  return Object.assign(app, { headers });
 }
 
 /** The product of the README: a room sensor with one service of three properties and one command. */
@@ -45,7 +46,7 @@ export const SENSOR_PRODUCT: unknown = roomSensor;
 
 export type Setup = {
   manage: Call;
-  app: Call;
+  app: Call & { readonly headers: Record<string, string> };
   appId: string;
   appSecret: string;
   productId: string;

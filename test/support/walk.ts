@@ -147,8 +147,8 @@ export async function furnish(islet: Islet, mark: string, callbackUrl: string) {
 }
 export type Furnished = Awaited<ReturnType<typeof furnish>>;
 
-// Of the push, of sessions and of tasks in the background (that one was created is in batch_spec): they change by themselves.
-const RESTLESS = new Set(["outbox", "operator_session", "batch_task", "batch_item"]);
+// Of the push, of sessions, of deleted devices and of tasks in the background (that one was created is in batch_spec): they change by themselves.
+const RESTLESS = new Set(["outbox", "operator_session", "batch_task", "batch_item", "device_purge"]);
 
 /** Everything that registry.db says, table by table. */
 export function readRegistry(data: string): Record<string, unknown[]> {

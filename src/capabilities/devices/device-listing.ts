@@ -93,7 +93,7 @@ export function deviceListing(db: Database, few = FEW) {
       const rows = db
         .query<ReadRow, Binding[]>(
           `WITH wanted AS MATERIALIZED (SELECT ${no} AS no, ${time} AS created_at_ms ${matching}
-             ORDER BY ${time}${direction}, ${no}${direction} LIMIT +? OFFSET +?)
+             ORDER BY ${time}${direction}, ${no}${direction} LIMIT ? OFFSET ?)
            SELECT ${DEVICE_COLUMNS} FROM wanted CROSS JOIN device ON device.no = wanted.no
            ORDER BY wanted.created_at_ms${direction}, wanted.no${direction}`,
         )
@@ -118,7 +118,7 @@ const HAS_TAG = `EXISTS (SELECT 1 FROM device_tag
 function plan(appNo: number, conditions: Conditions, index: string | undefined): Plan {
   if (index === undefined) return planByTag(conditions);
   const used = Object.values(conditions);
-  const where = ["app_no = +?", ...used.map(({ sql }) => sql)].join(" AND ");
+  const where = ["app_no = ?", ...used.map(({ sql }) => sql)].join(" AND ");
   return {
     no: "device.no",
     time: "device.created_at_ms",

@@ -26,12 +26,6 @@ export function reportedShadow(reads: Database): ReportedShadow {
      WHERE device_no IN (SELECT value FROM json_each(?)) ORDER BY device_no, service_id`,
   );
 
-  // With a bare `?` in an equality SQLite would plan anew for each value that is bound, which costs twice the look-up.
-  const selectOne = reads.query<Row, [number]>(
-    `SELECT device_no, service_id, reported, event_ms, times FROM shadow
-     WHERE device_no = +? ORDER BY service_id`,
-  );
-
   function ofMany(deviceNos: readonly number[]): Map<number, ReportedService[]> {
     const found = new Map<number, ReportedService[]>();
     for (const row of select.all(JSON.stringify(deviceNos))) {
@@ -41,7 +35,7 @@ export function reportedShadow(reads: Database): ReportedShadow {
     }
     return found;
   }
-  return { ofMany, of: (deviceNo) => selectOne.all(deviceNo).map(fromRow) };
+  return { ofMany, of: (deviceNo) => ofMany([deviceNo]).get(deviceNo) ?? [] };
 }
 
 const fromRow = ({ service_id, reported, event_ms, times }: Row): ReportedService => ({

@@ -4,6 +4,7 @@ type Content = Readonly<Record<string, { readonly schema?: Schema }>>;
 type Operation = {
   readonly operationId?: string;
   readonly summary?: string;
+  readonly description?: string;
   readonly tags?: readonly string[];
   readonly parameters?: readonly Parameter[];
   readonly requestBody?: { readonly content: Content };
@@ -46,14 +47,14 @@ ${Object.entries(components?.schemas ?? {})
 }
 
 function renderOperation({ path, method, operation }: Listed): string {
-  const { operationId, summary = "", parameters = [], requestBody, responses = {} } = operation;
+  const { operationId, summary = "", description, parameters = [], requestBody, responses = {} } = operation;
   const body = requestBody ? `<h4>Body</h4>${renderContent(requestBody.content)}` : "";
   const rows = Object.entries(responses).map(
     ([status, { description, content }]) =>
       `<tr><td><b>${escapeHtml(status)}</b></td><td>${escapeHtml(description)}</td><td>${content ? renderContent(content) : ""}</td></tr>`,
   );
   return `<details id="${anchor(operationId ?? `${method}-${path}`)}"><summary><b class="${escapeHtml(method)}">${escapeHtml(method.toUpperCase())}</b>
-<code>${escapeHtml(path)}</code> <span>${escapeHtml(summary)}</span></summary>
+<code>${escapeHtml(path)}</code> <span>${escapeHtml(summary)}</span></summary>${description ? `<p>${escapeHtml(description)}</p>` : ""}
 ${parameters.length > 0 ? `<h4>Parameters</h4><table>${parameters.map(renderParameter).join("")}</table>` : ""}${body}
 <h4>Answers</h4><table>${rows.join("")}</table></details>`;
 }
@@ -80,7 +81,18 @@ function renderSchema(schema: Schema): string {
 }
 
 function typeOf(schema: Schema): string {
-  const { $ref, enum: values, anyOf, oneOf, allOf, items, type, properties, additionalProperties } = schema;
+  const {
+    $ref,
+    const: only,
+    enum: values = only === undefined ? undefined : [only],
+    anyOf,
+    oneOf,
+    allOf,
+    items,
+    type,
+    properties,
+    additionalProperties,
+  } = schema;
   if (typeof $ref === "string") {
     const name = $ref.slice($ref.lastIndexOf("/") + 1);
     return `<a href="#schema-${anchor(name)}">${escapeHtml(name)}</a>`;

@@ -105,10 +105,10 @@ export function managementOpenApi(app: OpenAPIHono<FrontEnv>, version: string) {
   return app.getOpenAPI31Document({
     openapi: "3.1.0",
     info: {
-      title: "Islet management API",
+      title: "Islet",
       version,
       description:
-        "Applications, products, devices and pushes of one Islet. Lists are `{items, total}` with `page` (from 1) and `pageSize`. Errors are RFC 9457 problem details; their `code` is the contract.",
+        "Two APIs. Below /manage/v1 our own: applications, products, devices and pushes of one Islet. Lists are `{items, total}` with `page` (from 1) and `pageSize`. Errors are RFC 9457 problem details; their `code` is the contract. Below /iocm, /iodm and /api the vendor's application API (tags with the numbers of its chapters): errors are `{error_code, error_desc}`, some with status 200; null in a request says the same as leaving a field out, and numbers and booleans may be written as strings.",
     },
     servers: [{ url: "/" }],
     security: [{ session: [] }],

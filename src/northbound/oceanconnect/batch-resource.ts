@@ -1,7 +1,50 @@
-import type { Item, ItemError, ItemFailure, SpecOf, Task } from "../../capabilities/batch/task";
+import { z } from "zod";
+import {
+  ITEM_STATES,
+  type Item,
+  type ItemError,
+  type ItemFailure,
+  type SpecOf,
+  TARGET_TYPES,
+  type Task,
+} from "../../capabilities/batch/task";
 import { completed, progressOf, successRateOf, vendorStatusOf } from "../../capabilities/batch/task-machine";
 import { renderUtcTime } from "../../platform/utc-time";
+import { count, free, known, list, time } from "./answer-fields";
 import { errorRow } from "./errors";
+
+const perMille = z.number().int().min(0).max(1_000);
+const word = known(z.string());
+const BatchTaskParam = z.object({
+  type: z.enum(TARGET_TYPES),
+  ...{ deviceList: list(z.string()).optional(), deviceType: z.string().optional() },
+  ...{ manufacturerId: word.optional(), model: word.optional(), deviceLocation: z.string().optional() },
+  groupList: list(z.string()).optional(),
+  command: z.object({ serviceId: z.string(), method: z.string(), paras: free() }),
+  ...{ callbackUrl: word, maxRetransmit: known(count()), groupTag: word },
+});
+export const BatchTaskResource = z.object({
+  ...{ appId: z.string(), taskId: z.string(), taskName: z.string(), operator: z.string() },
+  taskFrom: z.enum(["Portal", "Northbound"]),
+  taskType: z.literal("DeviceCmd"),
+  status: z.enum(["Pending", "Running", "Complete", "Timeout"]),
+  startTime: time(),
+  timeout: known(count()).meta({ description: "Seconds; minutes where a task is created" }),
+  progress: perMille,
+  ...{ totalCnt: count(), successCnt: count(), failCnt: count(), timeoutCnt: count(), expiredCnt: count() },
+  completeCnt: count(),
+  successRate: perMille,
+  param: BatchTaskParam,
+  tags: list(z.object({ tagName: z.string(), tagValue: z.string() }))
+    .optional()
+    .meta({ description: "Only where they are asked for with select=tag" }),
+});
+export const BatchSubtaskResource = z.object({
+  status: z.enum(ITEM_STATES),
+  output: word.meta({ description: "JSON: requestId, commandResult" }),
+  error: word.meta({ description: "JSON: error_code, error_desc, error_detail" }),
+  param: z.object({ deviceId: z.string(), commandId: word }),
+});
 
 /** 1.10.2. `tags` only when they are asked for. */
 export const toTaskResource = (task: Task, spec: SpecOf<"command">, withTags: boolean) => ({
@@ -10,7 +53,7 @@ export const toTaskResource = (task: Task, spec: SpecOf<"command">, withTags: bo
   taskName: task.name,
   operator: task.operator,
   taskFrom: task.origin,
-  taskType: "DeviceCmd",
+  taskType: "DeviceCmd" as const,
   status: vendorStatusOf(task),
   startTime: renderUtcTime(task.createdAt),
   timeout: task.timeoutS ?? null, // seconds here, minutes at 1.10.1

@@ -4,7 +4,8 @@ import { type BatchService, ITEM_STATES, type SpecOf, TARGET_TYPES, type Targets
 import { parseCallbackUrl } from "../../capabilities/subscriptions/callback-url";
 import { DomainError } from "../../platform/domain-error";
 import type { FrontEnv } from "../http/request-env";
-import { toDetailResource, toTaskResource } from "./batch-resource";
+import { count, list } from "./answer-fields";
+import { BatchSubtaskResource, BatchTaskResource, toDetailResource, toTaskResource } from "./batch-resource";
 import type { Endpoints } from "./endpoint";
 import { anyObject, integer, MAX_INTEGER, optional, text } from "./fields";
 
@@ -48,49 +49,67 @@ const List = z.object({
   pageSize: optional(integer(1, 250)).default(25),
 });
 
+const CREATED = { status: 200, schema: z.object({ taskID: z.string() }) } as const;
+const DETAILS_PAGE = {
+  status: 200,
+  schema: z.object({
+    ...{ pageNo: count(), pageSize: count(), totalCount: count() },
+    taskDetails: list(BatchSubtaskResource),
+  }),
+} as const;
+
 /** 1.10.1 (also 1.9.4), 1.10.2, 1.10.3: tasks of taskType DeviceCmd. The other kinds are in the management API. */
 export function batchRoutes(
   { call }: Endpoints,
   batch: Pick<BatchService, "createCommands" | "get" | "spec" | "items">,
 ) {
-  const query = call("1.10.2", { needs: "query", query: Query }, ({ application, query: { select }, param }) => {
-    const taskId = param("taskId").trim();
-    if (taskId === "")
-      throw new DomainError("REQUIRED_MISSING", { issues: [{ field: "taskId", reason: "is required" }] });
-    const task = batch.get(application.no, "command", taskId);
-    return { status: 200, json: toTaskResource(task, batch.spec(task) as SpecOf<"command">, select === "tag") };
-  });
+  const found = { status: 200, schema: BatchTaskResource } as const;
+  const query = call(
+    "1.10.2",
+    { needs: "query", query: Query, response: found },
+    ({ application, query: { select }, param }) => {
+      const taskId = param("taskId").trim();
+      if (taskId === "")
+        throw new DomainError("REQUIRED_MISSING", { issues: [{ field: "taskId", reason: "is required" }] });
+      const task = batch.get(application.no, "command", taskId);
+      return { status: 200, json: toTaskResource(task, batch.spec(task) as SpecOf<"command">, select === "tag") };
+    },
+  );
 
   return new Hono<FrontEnv>()
     .post(
       TASKS,
-      call("1.10.1", { needs: "edit", body: Create, ownerInBody: true }, async ({ application, caller, body }) => {
-        const { taskName, timeout: timeoutMinutes, tags, param } = body;
-        const { command, callbackUrl, maxRetransmit, groupTag } = param;
-        if (callbackUrl) parseCallbackUrl(callbackUrl);
-        const task = await batch.createCommands(application.id, {
-          name: taskName,
-          operator: caller.name, // the document wants a user's; this API knows applications only
-          origin: "Northbound",
-          timeoutMinutes,
-          tags,
-          targets: targetsOf(param),
-          groupTag: groupTag || undefined,
-          ...{ ...command, paras: command.paras ?? {} },
-          callbackUrl: callbackUrl || undefined,
-          callbackAppNo: caller.no === application.no ? undefined : caller.no,
-          maxRetransmit,
-        });
-        return { status: 200, json: { taskID: task.id } };
-      }),
+      call(
+        "1.10.1",
+        { needs: "edit", body: Create, ownerInBody: true, response: CREATED },
+        async ({ application, caller, body }) => {
+          const { taskName, timeout: timeoutMinutes, tags, param } = body;
+          const { command, callbackUrl, maxRetransmit, groupTag } = param;
+          if (callbackUrl) parseCallbackUrl(callbackUrl);
+          const task = await batch.createCommands(application.id, {
+            name: taskName,
+            operator: caller.name, // the document wants a user's; this API knows applications only
+            origin: "Northbound",
+            timeoutMinutes,
+            tags,
+            targets: targetsOf(param),
+            groupTag: groupTag || undefined,
+            ...{ ...command, paras: command.paras ?? {} },
+            callbackUrl: callbackUrl || undefined,
+            callbackAppNo: caller.no === application.no ? undefined : caller.no,
+            maxRetransmit,
+          });
+          return { status: 200, json: { taskID: task.id } };
+        },
+      ),
     )
-    .get(`${TASKS}/`, query)
     .get(`${TASKS}/:taskId`, query)
+    .get(`${TASKS}/`, query) // names no task: 100019
     .get(
       DETAILS,
       call(
         "1.10.3",
-        { needs: "query", query: List },
+        { needs: "query", query: List, response: DETAILS_PAGE },
         ({ application, query: { taskId, status, deviceId, commandId, pageNo, pageSize } }) => {
           const task = batch.get(application.no, "command", taskId);
           const { items, total } = batch.items(task, { state: status, target: deviceId, commandId }, pageNo, pageSize);

@@ -3,7 +3,8 @@ import { z } from "zod";
 import { CANCEL_TASK_STATUSES, type CancelTask } from "../../capabilities/commands/cancel-task";
 import type { CommandService } from "../../capabilities/commands/command";
 import type { FrontEnv } from "../http/request-env";
-import { toCommandResource } from "./command-resource";
+import { count, list, pagination } from "./answer-fields";
+import { CommandResource, toCommandResource } from "./command-resource";
 import type { Endpoints } from "./endpoint";
 import { integer, MAX_INTEGER, optional, periodOf, text, utcTime } from "./fields";
 
@@ -23,6 +24,14 @@ const ListTasks = z.object({
   endTime: optional(utcTime()),
 });
 
+export const CancelTaskResource = z.object({
+  ...{ taskId: z.string(), appId: z.string(), deviceId: z.string() },
+  status: z.enum(CANCEL_TASK_STATUSES),
+  totalCount: count(),
+  deviceCommands: list(CommandResource),
+});
+const TASKS_PAGE = { status: 200, schema: z.object({ pagination, data: list(CancelTaskResource) }) } as const;
+
 /** 1.9.3, 1.9.5 and 1.9.6: taking back what has not been sent. */
 export function commandCancelRoutes(
   { call }: Endpoints,
@@ -31,23 +40,31 @@ export function commandCancelRoutes(
   return new Hono<FrontEnv>()
     .put(
       COMMAND,
-      call("1.9.3", { needs: "edit", body: Change }, async ({ application, param }) => ({
-        status: 200,
-        json: toCommandResource(await commands.cancel(application.id, param("deviceCommandId"))),
-      })),
+      call(
+        "1.9.3",
+        { needs: "edit", body: Change, response: { status: 200, schema: CommandResource } },
+        async ({ application, param }) => ({
+          status: 200,
+          json: toCommandResource(await commands.cancel(application.id, param("deviceCommandId"))),
+        }),
+      ),
     )
     .post(
       TASKS,
-      call("1.9.5", { needs: "edit", body: CreateTask }, async ({ application, body }) => ({
-        status: 201,
-        json: toTask(await commands.createCancelTask(application.id, body.deviceId)),
-      })),
+      call(
+        "1.9.5",
+        { needs: "edit", body: CreateTask, response: { status: 201, schema: CancelTaskResource } },
+        async ({ application, body }) => ({
+          status: 201,
+          json: toTask(await commands.createCancelTask(application.id, body.deviceId)),
+        }),
+      ),
     )
     .get(
       TASKS,
       call(
         "1.9.6",
-        { needs: "query", query: ListTasks },
+        { needs: "query", query: ListTasks, response: TASKS_PAGE },
         ({ application, query: { startTime, endTime, ...filter } }) => {
           const { fromMs, toMs } = periodOf(startTime, endTime);
           const { items, totalCommands } = commands.queryCancelTasks(application.id, {

@@ -1,7 +1,30 @@
-import type { Command } from "../../capabilities/commands/command";
+import { z } from "zod";
+import { COMMAND_STATUSES, type Command } from "../../capabilities/commands/command";
 import { renderUtcTime } from "../../platform/utc-time";
+import { count, free, known, time } from "./answer-fields";
 
 const DEFAULT_EXPIRE_S = 172_800; // shown for a command that was created without one
+
+export const CommandResource = z.object({
+  commandId: z.string(),
+  appId: z.string(),
+  deviceId: z.string(),
+  command: z.object({ serviceId: z.string(), method: z.string(), paras: free() }),
+  callbackUrl: known(z.string()),
+  expireTime: count().meta({ description: "Seconds" }),
+  status: z.enum(COMMAND_STATUSES),
+  result: known(
+    z.object({ resultCode: z.enum(COMMAND_STATUSES), resultDetail: known(free()) }).meta({
+      description: "How it ended: the status, and the device's answer or the reason of a failure",
+    }),
+  ),
+  creationTime: time(),
+  executeTime: known(time()),
+  platformIssuedTime: known(time()),
+  deliveredTime: known(time()),
+  issuedTimes: count(),
+  maxRetransmit: known(count()),
+});
 
 /** The form of 1.9.1 to 1.9.3, 1.9.5 and 1.9.6; the answer of 1.9.1 has no `result`. */
 export const toCommandResource = (command: Command) => ({

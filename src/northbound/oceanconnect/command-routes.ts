@@ -5,7 +5,8 @@ import { parseCallbackUrl } from "../../capabilities/subscriptions/callback-url"
 import { renderUtcTime } from "../../platform/utc-time";
 import { parseWith } from "../http/json-body";
 import type { FrontEnv } from "../http/request-env";
-import { toCommandResource } from "./command-resource";
+import { list, pagination, time } from "./answer-fields";
+import { CommandResource, toCommandResource } from "./command-resource";
 import type { Endpoints } from "./endpoint";
 import { anyObject, integer, MAX_INTEGER, optional, periodOf, text, utcTime } from "./fields";
 
@@ -41,12 +42,20 @@ const List = z.object({
   endTime: optional(utcTime()),
 });
 
+const SENT = {
+  status: 202,
+  schema: z.object({ status: z.enum(["sent", "delivered", "failed"]), timestamp: time(), requestId: z.string() }),
+} as const;
+const CREATED = { status: 201, schema: CommandResource.omit({ result: true }) } as const;
+const PAGE = { status: 200, schema: z.object({ pagination, data: list(CommandResource) }) } as const;
+
 /** 1.9.1, 1.9.2 and 1.9.7. */
 export function commandRoutes({ call }: Endpoints, commands: Pick<CommandService, "send" | "create" | "query">) {
   return new Hono<FrontEnv>()
     .post(
       SEND,
-      call("1.9.7", { needs: "edit", body: Signal }, async ({ application, body: { header, body: paras }, param }) => {
+      call("1.9.7", { needs: "edit", body: Signal, response: SENT }, async ({ application, body: signal, param }) => {
+        const { header, body: paras } = signal;
         const target = parseWith(Target, { deviceId: param("deviceId"), serviceId: param("serviceId") });
         const command = await commands.send(application.id, { ...target, ...header, paras });
         const timestamp = renderUtcTime(command.sentAt ?? command.createdAt);
@@ -55,7 +64,7 @@ export function commandRoutes({ call }: Endpoints, commands: Pick<CommandService
     )
     .post(
       COMMANDS,
-      call("1.9.1", { needs: "edit", body: Create }, async ({ application, caller, body }) => {
+      call("1.9.1", { needs: "edit", body: Create, response: CREATED }, async ({ application, caller, body }) => {
         const { deviceId, command, callbackUrl, expireTime: expireTimeS, maxRetransmit } = body;
         if (callbackUrl) parseCallbackUrl(callbackUrl);
         const created = await commands.create(application.id, {
@@ -74,7 +83,7 @@ export function commandRoutes({ call }: Endpoints, commands: Pick<CommandService
       COMMANDS,
       call(
         "1.9.2",
-        { needs: "query", query: List },
+        { needs: "query", query: List, response: PAGE },
         ({ application, query: { pageNo, pageSize, deviceId, startTime, endTime } }) => {
           const { fromMs, toMs } = periodOf(startTime, endTime);
           const { items, total } = commands.query(application.id, {

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { History } from "../../capabilities/telemetry/history";
 import { renderUtcTime } from "../../platform/utc-time";
 import type { FrontEnv } from "../http/request-env";
+import { free, list, paged, time } from "./answer-fields";
 import type { Endpoints } from "./endpoint";
 import { integer, MAX_INTEGER, optional, periodOf, text, utcTime } from "./fields";
 import { type NamedDevicesPorts, namedDevices } from "./named-devices";
@@ -16,13 +17,28 @@ const HistoryQuery = z.object({
   endTime: optional(utcTime()),
 });
 
+const PAGE = {
+  status: 200,
+  schema: z.object({
+    ...paged,
+    deviceDataHistoryDTOs: list(
+      z.object({
+        serviceId: z.string(),
+        ...{ deviceId: z.string().optional(), gatewayId: z.string().optional(), appId: z.string() },
+        data: free(),
+        timestamp: time(),
+      }),
+    ),
+  }),
+} as const;
+
 export type DataPorts = NamedDevicesPorts & { readonly history: Pick<History, "page"> };
 
 /** 1.6.3. */
 export function dataRoutes({ call }: Endpoints, ports: DataPorts) {
   return new Hono<FrontEnv>().get(
     "/iocm/app/data/v1.2.0/deviceDataHistory",
-    call("1.6.3", { needs: "query", query: HistoryQuery }, async ({ application, query }) => {
+    call("1.6.3", { needs: "query", query: HistoryQuery, response: PAGE }, async ({ application, query }) => {
       const { pageNo, pageSize, startTime, endTime, ...named } = query;
       const period = periodOf(startTime, endTime);
       const found = namedDevices(ports, application, named);

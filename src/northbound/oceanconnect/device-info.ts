@@ -1,4 +1,24 @@
-import type { Device } from "../../capabilities/devices/device";
+import { z } from "zod";
+import { DEVICE_STATUSES, type Device } from "../../capabilities/devices/device";
+import { known, yesOrNo } from "./answer-fields";
+
+const word = known(z.string());
+/** Of 1.5.9, and of the notifications. */
+export const NotifiedInfoResource = z.object({
+  nodeId: z.string(),
+  ...{ name: word, description: word, manufacturerId: word, manufacturerName: word, mac: word, location: word },
+  ...{ deviceType: word, model: word, swVersion: word, fwVersion: word, hwVersion: word, protocolType: word },
+  bridgeId: word,
+  status: z.enum(DEVICE_STATUSES),
+  statusDetail: z.string(),
+  ...{ mute: yesOrNo(), supportedSecurity: yesOrNo(), isSecurity: yesOrNo() },
+  ...{ signalStrength: word, sigVersion: word, serialNumber: word, batteryLevel: word },
+});
+/** Of 1.6.1 and 1.6.2. */
+export const DeviceInfoResource = NotifiedInfoResource.extend({
+  radiusIp: word,
+  imsi: word.optional().meta({ description: "Only where it is asked for with select=imsi" }),
+});
 
 /**
  * `deviceInfo` of the notifications and of 1.5.9: every field of the table in its order, null where nothing is known.
@@ -39,4 +59,4 @@ export function toQueriedInfo(device: Device, withImsi: boolean) {
   return withImsi ? { ...info, radiusIp, imsi: device.info.imsi ?? null } : { ...info, radiusIp };
 }
 
-const toUpperBoolean = (value: boolean) => (value ? "TRUE" : "FALSE");
+const toUpperBoolean = (value: boolean): "TRUE" | "FALSE" => (value ? "TRUE" : "FALSE");

@@ -7,8 +7,9 @@ import type { ReportedService } from "../../capabilities/shadow/reported-shadow"
 import { DomainError } from "../../platform/domain-error";
 import { renderUtcTime } from "../../platform/utc-time";
 import type { FrontEnv } from "../http/request-env";
-import { toCapabilities } from "./capability-resource";
-import { toQueriedInfo } from "./device-info";
+import { free, list, paged, time } from "./answer-fields";
+import { DeviceCapabilityResource, toCapabilities } from "./capability-resource";
+import { DeviceInfoResource, toQueriedInfo } from "./device-info";
 import type { Endpoints } from "./endpoint";
 import { integer, MAX_INTEGER, optional, periodOf, text, utcTime } from "./fields";
 import { nameServices, type ReportedPorts } from "./reported-services";
@@ -30,6 +31,27 @@ const List = z.object({
   select,
 });
 const Capabilities = z.object({ gatewayId: optional(text(256)), deviceId: optional(text(256)) });
+
+export const DeviceResource = z.object({
+  ...{ deviceId: z.string(), gatewayId: z.string(), nodeType: z.enum(NODE_TYPES) },
+  ...{ createTime: time(), lastModifiedTime: time() },
+  deviceInfo: DeviceInfoResource,
+  services: list(
+    z.object({
+      ...{ serviceId: z.string(), serviceType: z.string() },
+      serviceInfo: z.object({ muteCmds: list(z.string()) }),
+      data: free(),
+      eventTime: time(),
+    }),
+  ),
+  alarmInfo: z.null(),
+});
+const DEVICE = { status: 200, schema: DeviceResource } as const;
+const PAGE = { status: 200, schema: z.object({ ...paged, devices: list(DeviceResource) }) } as const;
+const CAPABILITIES = {
+  status: 200,
+  schema: z.object({ deviceCapabilities: list(DeviceCapabilityResource) }),
+} as const;
 
 export type DeviceQueryPorts = ReportedPorts & {
   readonly devices: Pick<DeviceService, "get" | "find" | "list" | "behindGateway">;
@@ -76,14 +98,18 @@ export function deviceQueryRoutes({ call }: Endpoints, ports: DeviceQueryPorts) 
   return new Hono<FrontEnv>()
     .get(
       `${PATH}/:deviceId`,
-      call("1.6.1", { needs: "query", query: z.object({ select }) }, ({ application, query, param }) => {
-        const device = devices.get(application.id, param("deviceId"));
-        return { status: 200, json: toResource(device, shadow.of(device.no), query.select === "imsi") };
-      }),
+      call(
+        "1.6.1",
+        { needs: "query", query: z.object({ select }), response: DEVICE },
+        ({ application, query, param }) => {
+          const device = devices.get(application.id, param("deviceId"));
+          return { status: 200, json: toResource(device, shadow.of(device.no), query.select === "imsi") };
+        },
+      ),
     )
     .get(
       PATH,
-      call("1.6.2", { needs: "query", query: List }, ({ application, query }) => {
+      call("1.6.2", { needs: "query", query: List, response: PAGE }, ({ application, query }) => {
         const { pageNo, pageSize, sort, select, startTime, endTime, ...filter } = query;
         if (pageNo === undefined && filter.gatewayId === undefined) throw new DomainError("PAGE_OR_GATEWAY_MISSING");
         const { fromMs: startMs, toMs: endMs } = periodOf(startTime, endTime);
@@ -103,7 +129,7 @@ export function deviceQueryRoutes({ call }: Endpoints, ports: DeviceQueryPorts) 
     )
     .get(
       "/iocm/app/data/v1.1.0/deviceCapabilities",
-      call("1.6.5", { needs: "query", query: Capabilities }, ({ application, query }) => {
+      call("1.6.5", { needs: "query", query: Capabilities, response: CAPABILITIES }, ({ application, query }) => {
         const found = devicesOf(application, query.deviceId, query.gatewayId);
         const productOf = ({ productNo }: Device) =>
           productNo === undefined ? undefined : products.compiled(productNo)?.product;

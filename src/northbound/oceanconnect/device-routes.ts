@@ -5,7 +5,7 @@ import type { DevicePatch, DeviceService } from "../../capabilities/devices/devi
 import { DomainError } from "../../platform/domain-error";
 import type { FrontEnv } from "../http/request-env";
 import type { Endpoints } from "./endpoint";
-import { boolean, integer, optional, present, text } from "./fields";
+import { anyValue, boolean, integer, judgedLater, optional, present, text } from "./fields";
 
 const PATH = "/iocm/app/dm/v1.4.0/devices/:deviceId";
 
@@ -16,7 +16,7 @@ const Modify = z.object({
       z.object({
         fieldName: optional(text(256)),
         fieldType: optional(text(256)),
-        fieldValue: z.unknown().optional(),
+        fieldValue: anyValue().optional(),
       }),
     ),
   ),
@@ -36,7 +36,7 @@ const Modify = z.object({
   timezone: field,
   imsi: optional(text(64)),
   ip: optional(text(128)),
-  isSecure: z.unknown().optional(), // a wrong value is an error of its own
+  isSecure: judgedLater({ type: "boolean" }),
   psk: optional(z.string().regex(/^[a-fA-F0-9]{8,32}$/, "must be 8 to 32 hexadecimal digits")),
   tags: optional(
     z.array(
@@ -55,20 +55,28 @@ export function deviceRoutes({ call }: Endpoints, devices: Pick<DeviceService, "
   return new Hono<FrontEnv>()
     .put(
       PATH,
-      call("1.5.4", { needs: "edit", body: Modify }, async ({ application, body, param }) => {
-        const patch = toPatch(body);
-        const { no } = devices.get(application.id, param("deviceId"));
-        await devices.modify(no, patch);
-        return undefined;
-      }),
+      call(
+        "1.5.4",
+        { needs: "edit", body: Modify, response: { status: 204 } },
+        async ({ application, body, param }) => {
+          const patch = toPatch(body);
+          const { no } = devices.get(application.id, param("deviceId"));
+          await devices.modify(no, patch);
+          return undefined;
+        },
+      ),
     )
     .delete(
       PATH,
-      call("1.5.5", { needs: "edit", query: Delete }, async ({ application, query, param }) => {
-        const { no } = devices.get(application.id, param("deviceId"));
-        await devices.delete(no, { cascade: query.cascade });
-        return undefined;
-      }),
+      call(
+        "1.5.5",
+        { needs: "edit", query: Delete, response: { status: 204 } },
+        async ({ application, query, param }) => {
+          const { no } = devices.get(application.id, param("deviceId"));
+          await devices.delete(no, { cascade: query.cascade });
+          return undefined;
+        },
+      ),
     );
 }
 

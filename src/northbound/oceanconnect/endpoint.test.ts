@@ -289,15 +289,20 @@ describe("names of the owner", () => {
   const { tokens, applications, grants } = callerIsOther("query");
   const calls = endpoints({ tokens, applications, grants, bodyLimits: { maxBytes: 1_000, maxDepth: 8 } });
   const whose = ({ application: { id }, access }: { application: { id: string }; access: string }) =>
-    ({ status: 200, json: [id, access] }) as const;
+    ({ status: 200, json: [id, access] as [string, string] }) as const;
+  const response = { status: 200, schema: z.tuple([z.string(), z.string()]) } as const;
   const app = new Hono<FrontEnv>()
-    .get("/access", calls.call("1.6.1", { needs: "query", owner: "accessAppId" }, whose))
-    .get("/owner", calls.call("1.6.1", { needs: "query", owner: "ownerAppId" }, whose))
+    .get("/access", calls.call("1.6.1", { needs: "query", owner: "accessAppId", response }, whose))
+    .get("/owner", calls.call("1.6.1", { needs: "query", owner: "ownerAppId", response }, whose))
     .post(
       "/owner",
-      calls.call("1.6.1", { needs: "query", owner: "ownerAppId", ownerInBody: true, body: z.object({}) }, whose),
+      calls.call(
+        "1.6.1",
+        { needs: "query", owner: "ownerAppId", ownerInBody: true, body: z.object({}), response },
+        whose,
+      ),
     )
-    .get("/own", calls.call("1.6.1", { needs: "own" }, whose));
+    .get("/own", calls.call("1.6.1", { needs: "own", response }, whose));
   const ask = async (path: string, body?: object) => {
     const init = body && { method: "POST", body: JSON.stringify(body) };
     const headers = { ...AUTHORIZED, "content-type": "application/json" };

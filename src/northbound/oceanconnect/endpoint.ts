@@ -3,6 +3,7 @@ import { type ZodType, z } from "zod";
 import type { AccessTokens, AppId, Application, ApplicationService } from "../../capabilities/applications/application";
 import type { Access, ApplicationGrants } from "../../capabilities/applications/application-grants";
 import { DomainError } from "../../platform/domain-error";
+import { readFormOrJson } from "../http/form-body";
 import { type BodyLimits, parseWith, readJson } from "../http/json-body";
 import { parseQuery } from "../http/query";
 import type { FrontEnv } from "../http/request-env";
@@ -28,25 +29,46 @@ export type Call<Q, B> = {
 };
 type Reach = Pick<Call<unknown, unknown>, "application" | "access">;
 /** What a handler gives back; `undefined` is 204 without a body, `json` undefined is the status without one. */
-export type Answer = { readonly status: 200 | 201 | 202; readonly json: unknown } | undefined;
+export type Answer<R = unknown> = { readonly status: 200 | 201 | 202; readonly json: R } | undefined;
+/** What a right call is answered with; without a schema there is no body. It describes: answers are not parsed with it. */
+export type Success<R = unknown> = { readonly status: 200 | 201 | 202 | 204; readonly schema?: ZodType<R> };
+type Fields = { readonly shape: Readonly<Record<string, unknown>> };
 
 /** What was being looked at when it failed: who calls, its own resources, or those of an application it named. */
 type About = "caller" | "ownApp" | "namedApp";
 /** appId; accessAppId at 1.11.2 to 1.11.8; ownerAppId at 1.5.10 to 1.5.15. */
 type OwnerName = "appId" | "accessAppId" | "ownerAppId";
-type Shape<Q, B> = {
+type Shape<Q, B, R> = {
   /**
    * What the caller must be allowed to when it names another application: to read, or to change. `own`: the endpoint has
    * no parameter for an owner; the names below are unknown to it, and ignored.
    */
   readonly needs: Access | "own";
-  readonly query?: ZodType<Q> & { readonly shape: Record<string, unknown> };
+  readonly query?: ZodType<Q> & Fields;
   readonly body?: ZodType<B>;
+  readonly response: Success<R>;
   /** The body may name the owner too (1.5.10, 1.7.1, 1.11.1); elsewhere such a field is unknown, and ignored. */
   readonly ownerInBody?: boolean;
   /** What the endpoint calls the owner; `appId` is understood in its query too. */
   readonly owner?: OwnerName;
 };
+
+/** What a route said of itself, for the OpenAPI document. */
+export type Declaration = {
+  readonly section: Exclude<Section, "none">;
+  /** Without a token, and the body may be a form. */
+  readonly open: boolean;
+  readonly needs: Access | "own";
+  /** The query parameters that name the owner; the first one is the endpoint's own word. */
+  readonly owners: readonly OwnerName[];
+  readonly ownerInBody: boolean;
+  readonly query?: Fields | undefined;
+  readonly body?: ZodType | undefined;
+  readonly response: Success;
+};
+export type DeclaredHandler = Handler<FrontEnv> & { readonly declaration: Declaration };
+const declared = (declaration: Declaration, handler: Handler<FrontEnv>): DeclaredHandler =>
+  Object.assign(handler, { declaration });
 
 const JSON_HEADERS = { "Content-Type": "application/json; charset=UTF-8" };
 const NO_QUERY = z.object({});
@@ -79,26 +101,40 @@ export function endpoints({ tokens, applications, grants, bodyLimits }: Endpoint
   }
 
   return {
-    /** A call that needs no token. */
-    open(section: Section, handle: (request: Request) => Promise<Answer> | Answer): Handler<FrontEnv> {
-      return async (c) => {
+    /** A call that needs no token. Its body may be a form or JSON. */
+    open<B, R = undefined>(
+      section: Exclude<Section, "none">,
+      { body: bodySchema, response }: { readonly body: ZodType<B> & Fields; readonly response: Success<R> },
+      handle: (body: B) => Promise<Answer<NoInfer<R>>>,
+    ): DeclaredHandler {
+      const names = new Set(Object.keys(bodySchema.shape));
+      const handler: Handler<FrontEnv> = async (c) => {
         try {
-          return draw(c, await handle(c.req.raw));
+          return draw(c, await handle(parseWith(bodySchema, await readFormOrJson(c.req.raw, names, bodyLimits))));
         } catch (error) {
           return fail(c, section, error, "ownApp");
         }
       };
+      const declaration = { section, open: true, needs: "own", owners: [], ownerInBody: false } as const;
+      return declared({ ...declaration, body: bodySchema, response }, handler);
     },
 
+    /** What is no endpoint: a path or a method that there is not. */
+    refuse:
+      (why: (request: Request) => DomainError): ((c: Ctx) => Response) =>
+      (c) =>
+        fail(c, "none", why(c.req.raw), "ownApp"),
+
     /** A call of an application. The schemas see a plain record of the query and the parsed JSON of the body. */
-    call<Q = unknown, B = undefined>(
-      section: Section,
-      { needs, query: querySchema, body: bodySchema, owner: ownerName = "appId", ownerInBody = false }: Shape<Q, B>,
-      handle: (call: Call<Q, B>) => Promise<Answer> | Answer,
-    ): Handler<FrontEnv> {
-      const owners = needs === "own" ? [] : [...new Set([ownerName, "appId"])];
+    call<Q = unknown, B = undefined, R = undefined>(
+      section: Exclude<Section, "none">,
+      shape: Shape<Q, B, R>,
+      handle: (call: Call<Q, B>) => Promise<Answer<NoInfer<R>>> | Answer<NoInfer<R>>,
+    ): DeclaredHandler {
+      const { needs, query: querySchema, body: bodySchema, owner: ownerName = "appId", ownerInBody = false } = shape;
+      const owners: OwnerName[] = needs === "own" ? [] : [...new Set<OwnerName>([ownerName, "appId"])];
       const names: ReadonlySet<string> = new Set([...owners, ...Object.keys((querySchema ?? NO_QUERY).shape)]);
-      return async (c) => {
+      const handler: Handler<FrontEnv> = async (c) => {
         let about: About = "caller";
         try {
           const caller = await authenticate(c);
@@ -126,6 +162,9 @@ export function endpoints({ tokens, applications, grants, bodyLimits }: Endpoint
           return fail(c, section, error, about);
         }
       };
+      const { response } = shape;
+      const declaration = { section, open: false, needs, owners, ownerInBody, query: querySchema, body: bodySchema };
+      return declared({ ...declaration, response }, handler);
     },
   };
 }

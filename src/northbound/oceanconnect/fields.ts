@@ -27,19 +27,39 @@ export const boolean = () =>
 
 /** `yyyyMMdd'T'HHmmss'Z'`; becomes milliseconds. */
 export const utcTime = () =>
-  z.string().transform((value, context) => {
-    const ms = parseUtcTime(value);
-    if (ms !== undefined) return ms;
-    context.addIssue({ code: "custom", message: "is not a UTC time of the form yyyyMMdd'T'HHmmss'Z'" });
-    return z.NEVER;
-  });
+  z
+    .string()
+    .meta({ examples: ["20260131T120000Z"], description: "UTC" })
+    .transform((value, context) => {
+      const ms = parseUtcTime(value);
+      if (ms !== undefined) return ms;
+      context.addIssue({ code: "custom", message: "is not a UTC time of the form yyyyMMdd'T'HHmmss'Z'" });
+      return z.NEVER;
+    });
+
+/** Any JSON value that can be stored and given back as it was: no half of a surrogate pair, no infinite number. */
+export const anyValue = () => z.unknown().refine(isStorable, "holds a text or a number that cannot be stored");
+
+// The nesting of a body is bounded before it is parsed.
+function isStorable(value: unknown): boolean {
+  if (typeof value === "number") return Number.isFinite(value);
+  if (typeof value === "string") return value.isWellFormed();
+  if (typeof value !== "object" || value === null) return true;
+  return Object.entries(value).every(([key, inner]) => key.isWellFormed() && isStorable(inner));
+}
 
 /** An object whose keys the product model defines; passed on as it came. */
 export const anyObject = () =>
-  z.custom<Readonly<Record<string, unknown>>>(
-    (value) => typeof value === "object" && value !== null && !Array.isArray(value),
-    "is not an object",
-  );
+  z
+    .custom<Readonly<Record<string, unknown>>>(
+      (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+      "is not an object",
+    )
+    .refine(isStorable, "holds a text or a number that cannot be stored")
+    .meta({ type: "object", additionalProperties: true });
+
+/** What the service, or the route, judges with an error of its own; `described`: what it should be, as JSON Schema. */
+export const judgedLater = (described: Record<string, unknown>) => z.unknown().optional().meta(described);
 
 /** null says the same as leaving a field out. */
 export const optional = <T extends z.ZodType>(schema: T) =>

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { GROUP_NAME, type Group, type GroupService } from "../../capabilities/groups/group";
 import { DomainError } from "../../platform/domain-error";
 import type { FrontEnv } from "../http/request-env";
+import { count, known, list, paged } from "./answer-fields";
 import type { Endpoints } from "./endpoint";
 import { integer, MAX_INTEGER, optional, text } from "./fields";
 
@@ -31,6 +32,23 @@ const Members = z.object({
 });
 const Change = z.object({ devGroupId: text(MAX_ID, 1), deviceIds });
 
+export const GroupResource = z.object({
+  ...{ name: z.string(), description: known(z.string()), id: z.string(), appId: z.string() },
+  maxDevNum: count().meta({ description: "0: no limit" }),
+  curDevNum: count(),
+});
+const QueriedGroup = GroupResource.extend({ creator: z.string() });
+const ids = list(z.string());
+const RESPONSES = {
+  created: { status: 200, schema: GroupResource.extend({ deviceIds: ids }) },
+  changed: { status: 200, schema: GroupResource },
+  found: { status: 200, schema: QueriedGroup },
+  page: { status: 200, schema: z.object({ ...paged, list: list(QueriedGroup) }) },
+  members: { status: 200, schema: z.object({ ...paged, deviceIds: ids }) },
+  added: { status: 200, schema: z.object({ devGroupId: z.string(), deviceIds: ids }) },
+  done: { status: 200 },
+} as const;
+
 const DONE = { status: 200, json: undefined } as const;
 const owner = "accessAppId";
 
@@ -39,7 +57,8 @@ export function groupRoutes({ call }: Endpoints, groups: GroupService) {
   return new Hono<FrontEnv>()
     .post(
       PATH,
-      call("1.11.1", { needs: "edit", body: Create, ownerInBody: true }, async ({ application, caller, body }) => {
+      call("1.11.1", { needs: "edit", body: Create, ownerInBody: true, response: RESPONSES.created }, async (it) => {
+        const { application, caller, body } = it;
         const { group, deviceIds } = await groups.create(application.no, {
           name: body.name,
           description: body.description,
@@ -52,30 +71,35 @@ export function groupRoutes({ call }: Endpoints, groups: GroupService) {
     )
     .delete(
       `${PATH}/:devGroupId`,
-      call("1.11.2", { needs: "edit", owner }, async ({ application, param }) => {
+      call("1.11.2", { needs: "edit", owner, response: RESPONSES.done }, async ({ application, param }) => {
         await groups.delete(application.no, param("devGroupId"), { cascade: false });
         return DONE;
       }),
     )
     .put(
       `${PATH}/:devGroupId`,
-      call("1.11.3", { needs: "edit", owner, body: Modify }, async ({ application, body, param }) => {
-        const { name, description, maxDevNum } = body;
-        const groupId = checkedId(param("devGroupId"));
-        const group = await groups.change(application.no, groupId, { name, description, maxDevices: maxDevNum });
-        return { status: 200, json: toResource(group) };
-      }),
+      call(
+        "1.11.3",
+        { needs: "edit", owner, body: Modify, response: RESPONSES.changed },
+        async ({ application, body, param }) => {
+          const { name, description, maxDevNum } = body;
+          const groupId = checkedId(param("devGroupId"));
+          const group = await groups.change(application.no, groupId, { name, description, maxDevices: maxDevNum });
+          return { status: 200, json: toResource(group) };
+        },
+      ),
     )
     .get(
       PATH,
-      call("1.11.4", { needs: "query", owner, query: List }, ({ application, query: { pageNo, pageSize, name } }) => {
+      call("1.11.4", { needs: "query", owner, query: List, response: RESPONSES.page }, ({ application, query }) => {
+        const { pageNo, pageSize, name } = query;
         const { items, total } = groups.list(application.no, { name, createdOnly: true }, pageNo, pageSize);
         return { status: 200, json: { totalCount: total, pageNo, pageSize, list: items.map(toQueried) } };
       }),
     )
     .get(
       `${PATH}/:devGroupId`,
-      call("1.11.5", { needs: "query", owner }, ({ application, param }) => ({
+      call("1.11.5", { needs: "query", owner, response: RESPONSES.found }, ({ application, param }) => ({
         status: 200,
         json: toQueried(groups.get(application.no, param("devGroupId"))),
       })),
@@ -84,7 +108,7 @@ export function groupRoutes({ call }: Endpoints, groups: GroupService) {
       `${DEVICES}/v1.2.0/devices/ids`,
       call(
         "1.11.6",
-        { needs: "query", owner, query: Members },
+        { needs: "query", owner, query: Members, response: RESPONSES.members },
         ({ application, query: { devGroupId, pageNo, pageSize } }) => {
           const { items, total } = groups.members(application.no, devGroupId, pageNo, pageSize);
           const deviceIds = items.map(({ deviceId }) => deviceId);
@@ -96,7 +120,7 @@ export function groupRoutes({ call }: Endpoints, groups: GroupService) {
       `${DEVICES}/v1.1.0/devices/addDevGroupTagToDevices`,
       call(
         "1.11.7",
-        { needs: "edit", owner, body: Change },
+        { needs: "edit", owner, body: Change, response: RESPONSES.added },
         async ({ application, body: { devGroupId, deviceIds } }) => ({
           status: 200,
           json: { devGroupId, deviceIds: await groups.add(application.no, devGroupId, deviceIds) },
@@ -107,7 +131,7 @@ export function groupRoutes({ call }: Endpoints, groups: GroupService) {
       `${DEVICES}/v1.1.0/devices/deleteDevGroupTagFromDevices`,
       call(
         "1.11.8",
-        { needs: "edit", owner, body: Change },
+        { needs: "edit", owner, body: Change, response: RESPONSES.done },
         async ({ application, body: { devGroupId, deviceIds } }) => {
           await groups.remove(application.no, devGroupId, deviceIds);
           return DONE;

@@ -30,6 +30,7 @@ import { shadowRoutes } from "./shadow-routes";
 import { subscriptionRoutes } from "./subscription-routes";
 
 export { notificationRenderer } from "./notifications";
+export { oceanConnectOpenApi } from "./open-api";
 
 export type OceanConnectSettings = {
   readonly body: BodyLimits;
@@ -70,7 +71,7 @@ export function oceanConnect({ settings = OCEANCONNECT_DEFAULTS, ...ports }: Oce
   const bodyLimits = settings.body;
   const calls = endpoints({ tokens, applications, grants, bodyLimits });
   const app = new Hono<FrontEnv>()
-    .route("/", loginRoutes(calls, tokens, bodyLimits))
+    .route("/", loginRoutes(calls, tokens))
     .route("/", registrationRoutes(calls, devices))
     .route("/", deviceRoutes(calls, devices))
     .route("/", loraRoutes(calls, ports.lora))
@@ -85,30 +86,21 @@ export function oceanConnect({ settings = OCEANCONNECT_DEFAULTS, ...ports }: Oce
   return refuseTheRest(app, calls);
 }
 
-/**
- * A known path with another method, and every unknown path, are answered in the dialect's form too. They have a router of
- * their own, which is asked last: beside the real routes each call would match three handlers instead of one.
- */
-function refuseTheRest(app: Hono<FrontEnv>, { open }: ReturnType<typeof endpoints>): Hono<FrontEnv> {
+/** A known path with another method, and every unknown path, are answered in the dialect's form too. */
+function refuseTheRest(app: Hono<FrontEnv>, { refuse }: ReturnType<typeof endpoints>): Hono<FrontEnv> {
   const methods = new Map<string, Set<string>>();
   for (const { path, method } of app.routes) methods.set(path, (methods.get(path) ?? new Set()).add(method));
-  const refusals = new Hono<FrontEnv>();
   for (const [path, allowed] of methods) {
     const allow = [...allowed].join(", ");
-    const refuse = open("none", () => {
-      throw new DomainError("METHOD_NOT_ALLOWED", { allowed: allow });
-    });
-    refusals.all(path, async (c, next) => {
-      const response = await refuse(c, next);
-      response?.headers.set("Allow", allow);
+    const refuseMethod = refuse(() => new DomainError("METHOD_NOT_ALLOWED", { allowed: allow }));
+    app.all(path, (c) => {
+      const response = refuseMethod(c);
+      response.headers.set("Allow", allow);
       return response;
     });
   }
-  const unknown = open("none", ({ url }) => {
-    throw new DomainError("NOT_FOUND", { path: new URL(url).pathname.slice(0, 200) });
-  });
-  refusals.all("/*", unknown);
-  return app.notFound((c) => refusals.fetch(c.req.raw, c.env));
+  const unknown = refuse(({ url }) => new DomainError("NOT_FOUND", { path: new URL(url).pathname.slice(0, 200) }));
+  return app.all("/*", unknown);
 }
 
 /** For the HTTP front. */

@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { z } from "zod";
 import { JOIN_TYPES, type LoraGateway, type LoraNode, type LoraService } from "../../capabilities/lora/lora";
 import type { FrontEnv } from "../http/request-env";
+import { known } from "./answer-fields";
 import type { Endpoints } from "./endpoint";
 import { optional, text } from "./fields";
 
@@ -44,6 +45,17 @@ const RegisterNode = z.object({
   description: optional(text(2_048)),
 });
 
+const word = known(z.string());
+export const LoraGatewayResource = z.object({
+  ...{ deviceId: z.string(), loraServerId: z.string(), productId: word, gatewayEUI: z.string(), name: z.string() },
+  gatewaySeq: word,
+});
+export const LoraNodeResource = z.object({
+  ...{ deviceId: z.string(), loraServerId: z.string(), productId: word, devEUI: z.string(), name: z.string() },
+  ...{ authCode: word, appEUI: z.string(), deviceClass: z.string(), joinType: z.enum(JOIN_TYPES) },
+  ...{ appSKey: word, devAddr: word, nwkSKey: word, appKey: word, description: word },
+});
+
 const owner = "ownerAppId";
 
 /** 1.5.10 to 1.5.15. */
@@ -53,7 +65,10 @@ export function loraRoutes({ call }: Endpoints, lora: LoraService) {
       GATEWAY,
       call(
         "1.5.10",
-        { needs: "edit", body: RegisterGateway, owner, ownerInBody: true },
+        {
+          ...{ needs: "edit", body: RegisterGateway, owner, ownerInBody: true },
+          response: { status: 201, schema: LoraGatewayResource },
+        },
         async ({ application, body: { ownerAppId: _, ...input } }) => ({
           status: 201,
           json: toGateway(await lora.registerGateway(application.id, input)),
@@ -64,7 +79,10 @@ export function loraRoutes({ call }: Endpoints, lora: LoraService) {
       NODE,
       call(
         "1.5.11",
-        { needs: "edit", body: RegisterNode, owner, ownerInBody: true },
+        {
+          ...{ needs: "edit", body: RegisterNode, owner, ownerInBody: true },
+          response: { status: 201, schema: LoraNodeResource },
+        },
         async ({ application, body: { ownerAppId: _, ...input } }) => ({
           status: 201,
           json: toNode(await lora.registerNode(application.id, input)),
@@ -73,28 +91,36 @@ export function loraRoutes({ call }: Endpoints, lora: LoraService) {
     )
     .get(
       `${GATEWAY}/:deviceId`,
-      call("1.5.12", { needs: "query", owner }, ({ application, param }) => ({
-        status: 200,
-        json: toGateway(lora.gateway(application.id, param("deviceId"))),
-      })),
+      call(
+        "1.5.12",
+        { needs: "query", owner, response: { status: 200, schema: LoraGatewayResource } },
+        ({ application, param }) => ({
+          status: 200,
+          json: toGateway(lora.gateway(application.id, param("deviceId"))),
+        }),
+      ),
     )
     .delete(
       `${GATEWAY}/:deviceId`,
-      call("1.5.13", { needs: "edit", owner }, async ({ application, param }) => {
+      call("1.5.13", { needs: "edit", owner, response: { status: 204 } }, async ({ application, param }) => {
         await lora.delete(application.id, "gateway", param("deviceId"));
         return undefined;
       }),
     )
     .get(
       `${NODE}/:deviceId`,
-      call("1.5.14", { needs: "query", owner }, ({ application, param }) => ({
-        status: 200,
-        json: toNode(lora.node(application.id, param("deviceId"))),
-      })),
+      call(
+        "1.5.14",
+        { needs: "query", owner, response: { status: 200, schema: LoraNodeResource } },
+        ({ application, param }) => ({
+          status: 200,
+          json: toNode(lora.node(application.id, param("deviceId"))),
+        }),
+      ),
     )
     .delete(
       `${NODE}/:deviceId`,
-      call("1.5.15", { needs: "edit", owner }, async ({ application, param }) => {
+      call("1.5.15", { needs: "edit", owner, response: { status: 204 } }, async ({ application, param }) => {
         await lora.delete(application.id, "node", param("deviceId"));
         return undefined;
       }),

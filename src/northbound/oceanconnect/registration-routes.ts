@@ -4,8 +4,9 @@ import type { DeviceService } from "../../capabilities/devices/device-service";
 import type { ProductSelector } from "../../capabilities/products/product";
 import { DomainError } from "../../platform/domain-error";
 import type { FrontEnv } from "../http/request-env";
+import { count, known } from "./answer-fields";
 import type { Endpoints } from "./endpoint";
-import { boolean, integer, MAX_INTEGER, optional, present, text } from "./fields";
+import { boolean, integer, judgedLater, MAX_INTEGER, optional, present, text } from "./fields";
 
 const PATH_V1 = "/iocm/app/reg/v1.1.0/deviceCredentials";
 const PATH_V2 = "/iocm/app/reg/v2.0.0/deviceCredentials";
@@ -28,7 +29,7 @@ const RegisterByCode = z.object({
   nodeId: text(256, 1),
   psk: optional(z.string().regex(/^[a-fA-F0-9]{8,32}$/, "must be 8 to 32 hexadecimal digits")),
   timeout: optional(integer(0, MAX_INTEGER)),
-  verifyCode: z.unknown().optional(), // everything that is wrong with it is one error of its own
+  verifyCode: judgedLater({ type: "string", minLength: 1, maxLength: 256 }),
   productId: name,
   deviceName: name,
 });
@@ -54,8 +55,23 @@ const Register = z.object({
 const Refresh = z.object({
   nodeId: optional(text(256, 1)),
   timeout: optional(integer(0, MAX_INTEGER)),
-  verifyCode: z.unknown().optional(), // everything that is wrong with it is one error of its own
+  verifyCode: judgedLater({ type: "string", minLength: 1, maxLength: 256 }),
 });
+
+const deviceId = z.string();
+const seconds = count().meta({ description: "Seconds; 0: without an end" });
+const RESPONSES = {
+  byCode: {
+    status: 200,
+    schema: z.object({ deviceId, psk: z.string(), timeout: seconds, verifyCode: z.string().optional() }),
+  },
+  byPassword: { status: 200, schema: z.object({ deviceId, psk: z.string(), secret: z.string() }) },
+  refreshed: { status: 200, schema: z.object({ verifyCode: z.string().optional(), timeout: seconds }) },
+  activation: {
+    status: 200,
+    schema: z.object({ deviceId, activated: z.boolean(), name: known(z.string()) }),
+  },
+} as const;
 
 /** 1.5.1, 1.5.2, 1.5.3, 1.5.7. */
 export function registrationRoutes(
@@ -65,53 +81,65 @@ export function registrationRoutes(
   return new Hono<FrontEnv>()
     .post(
       PATH_V1,
-      call("1.5.1", { needs: "edit", body: RegisterByCode }, async ({ application, body }) => {
-        const { nodeId, deviceName: name, endUserId: endUser, imsi, psk, isSecure, timeout: timeoutS } = body;
-        const verifyCode = readVerifyCode(body.verifyCode);
-        const made = await devices.register(application.id, {
-          nodeId,
-          product: selectorOf(body.productId, body.deviceInfo),
-          credentials: { kind: "verifyCode", verifyCode, psk },
-          info: present({ name, endUser, imsi }),
-          isSecure,
-          timeoutS,
-        });
-        return {
-          status: 200,
-          json: { deviceId: made.device.id, psk: made.psk, timeout: made.timeoutS, verifyCode: made.verifyCode },
-        };
-      }),
+      call(
+        "1.5.1",
+        { needs: "edit", body: RegisterByCode, response: RESPONSES.byCode },
+        async ({ application, body }) => {
+          const { nodeId, deviceName: name, endUserId: endUser, imsi, psk, isSecure, timeout: timeoutS } = body;
+          const verifyCode = readVerifyCode(body.verifyCode);
+          const made = await devices.register(application.id, {
+            nodeId,
+            product: selectorOf(body.productId, body.deviceInfo),
+            credentials: { kind: "verifyCode", verifyCode, psk },
+            info: present({ name, endUser, imsi }),
+            isSecure,
+            timeoutS,
+          });
+          return {
+            status: 200,
+            json: { deviceId: made.device.id, psk: made.psk, timeout: made.timeoutS, verifyCode: made.verifyCode },
+          };
+        },
+      ),
     )
     .post(
       PATH_V2,
-      call("1.5.2", { needs: "edit", body: Register }, async ({ application, body }) => {
-        const { nodeId, name } = body.deviceInfo;
-        const { endUserId: endUser, organization, region, timezone } = body;
-        const { device, psk, secret } = await devices.register(application.id, {
-          nodeId,
-          product: selectorOf(body.productId, body.deviceInfo),
-          credentials: { kind: "password", secret: body.secret },
-          info: present({ name, endUser, organization, region, timezone }),
-        });
-        return { status: 200, json: { deviceId: device.id, psk, secret } };
-      }),
+      call(
+        "1.5.2",
+        { needs: "edit", body: Register, response: RESPONSES.byPassword },
+        async ({ application, body }) => {
+          const { nodeId, name } = body.deviceInfo;
+          const { endUserId: endUser, organization, region, timezone } = body;
+          const { device, psk, secret } = await devices.register(application.id, {
+            nodeId,
+            product: selectorOf(body.productId, body.deviceInfo),
+            credentials: { kind: "password", secret: body.secret },
+            info: present({ name, endUser, organization, region, timezone }),
+          });
+          return { status: 200, json: { deviceId: device.id, psk, secret } };
+        },
+      ),
     )
     .put(
       `${PATH_V1}/:deviceId`,
-      call("1.5.3", { needs: "edit", body: Refresh }, async ({ application, body, param }) => {
-        const verifyCode = readVerifyCode(body.verifyCode);
-        const { no } = devices.get(application.id, param("deviceId"));
-        const refreshed = await devices.refreshCredentials(no, {
-          nodeId: body.nodeId,
-          timeoutS: body.timeout,
-          verifyCode,
-        });
-        return { status: 200, json: { verifyCode: refreshed.verifyCode, timeout: refreshed.timeoutS } };
-      }),
+      call(
+        "1.5.3",
+        { needs: "edit", body: Refresh, response: RESPONSES.refreshed },
+        async ({ application, body, param }) => {
+          const verifyCode = readVerifyCode(body.verifyCode);
+          const { no } = devices.get(application.id, param("deviceId"));
+          const refreshed = await devices.refreshCredentials(no, {
+            nodeId: body.nodeId,
+            timeoutS: body.timeout,
+            verifyCode,
+          });
+          return { status: 200, json: { verifyCode: refreshed.verifyCode, timeout: refreshed.timeoutS } };
+        },
+      ),
     )
     .get(
       `${PATH_V1}/:deviceId`,
-      call("1.5.7", { needs: "query" }, ({ application, param }) => {
+      call("1.5.7", { needs: "query", response: RESPONSES.activation }, ({ application, param }) => {
         const { id, activated, info } = devices.get(application.id, param("deviceId"));
         return { status: 200, json: { deviceId: id, activated, name: info.name ?? null } };
       }),

@@ -1,10 +1,11 @@
 import { Hono } from "hono";
 import { z } from "zod";
-import type { Device } from "../../capabilities/devices/device";
+import { type Device, NODE_TYPES } from "../../capabilities/devices/device";
 import type { DesiredService, DesiredShadow } from "../../capabilities/shadow/desired";
 import { renderUtcTime } from "../../platform/utc-time";
 import type { FrontEnv } from "../http/request-env";
-import { toNotifiedInfo } from "./device-info";
+import { free, list, paged, time } from "./answer-fields";
+import { NotifiedInfoResource, toNotifiedInfo } from "./device-info";
 import type { Endpoints } from "./endpoint";
 import { anyObject, integer, MAX_INTEGER, optional, periodOf, text, utcTime } from "./fields";
 import { type NamedDevicesPorts, namedDevices } from "./named-devices";
@@ -28,18 +29,49 @@ const HistoryQuery = z.object({
   endTime: optional(utcTime()),
 });
 
+export const ShadowResource = z.object({
+  ...{ deviceId: z.string(), gatewayId: z.string(), nodeType: z.enum(NODE_TYPES) },
+  ...{ createTime: time(), lastModifiedTime: time() },
+  deviceInfo: NotifiedInfoResource,
+  services: list(
+    z.object({
+      ...{ serviceId: z.string(), reportedProps: free(), desiredProps: free(), eventTime: time() },
+      serviceType: z.string(),
+    }),
+  ),
+});
+const HISTORY = {
+  status: 200,
+  schema: z.object({
+    ...paged,
+    DeviceDesiredHistoryDTO: list(
+      z.object({
+        serviceId: z.string(),
+        ...{ deviceId: z.string().optional(), gatewayId: z.string().optional(), appId: z.string() },
+        ...{ desired: free(), timestamp: time() },
+      }),
+    ),
+  }),
+} as const;
+const SHADOW = { status: 200, schema: ShadowResource } as const;
+const MODIFIED = { status: 200, schema: z.object({}) } as const;
+
 export type ShadowPorts = ReportedPorts & NamedDevicesPorts & { readonly desired: DesiredShadow };
 
 /** 1.5.8, 1.5.9, 1.6.4. */
 export function shadowRoutes({ call }: Endpoints, ports: ShadowPorts) {
   const { devices, products, shadow, desired } = ports;
 
-  const modify = call("1.5.8", { needs: "edit", body: Modify }, async ({ application, body, param }) => {
-    await desired.want(devices.get(application.id, param("deviceId")), body.serviceDesireds);
-    return { status: 200, json: {} };
-  });
+  const modify = call(
+    "1.5.8",
+    { needs: "edit", body: Modify, response: MODIFIED },
+    async ({ application, body, param }) => {
+      await desired.want(devices.get(application.id, param("deviceId")), body.serviceDesireds);
+      return { status: 200, json: {} };
+    },
+  );
 
-  const query = call("1.5.9", { needs: "query" }, ({ application, param }) => {
+  const query = call("1.5.9", { needs: "query", response: SHADOW }, ({ application, param }) => {
     const device = devices.get(application.id, param("deviceId"));
     return {
       status: 200,
@@ -69,29 +101,33 @@ export function shadowRoutes({ call }: Endpoints, ports: ShadowPorts) {
     return [...reported, ...unreported].map((it) => toService(it, wanted.get(it.serviceId)));
   }
 
-  const history = call("1.6.4", { needs: "query", query: HistoryQuery }, ({ application, query: given }) => {
-    const { pageNo, pageSize, startTime, endTime, serviceId, property, ...named } = given;
-    const period = periodOf(startTime, endTime);
-    const byNo = new Map(namedDevices(ports, application, named).map((device) => [device.no, device]));
-    const deviceNos = [...byNo.keys()];
-    const { items, total } = desired.history({ deviceNos, serviceId, property, ...period, page: pageNo, pageSize });
-    return {
-      status: 200,
-      json: {
-        totalCount: total,
-        pageNo,
-        pageSize,
-        DeviceDesiredHistoryDTO: items.map((it) => ({
-          serviceId: it.serviceId,
-          deviceId: byNo.get(it.deviceNo)?.id,
-          gatewayId: byNo.get(it.deviceNo)?.gatewayId,
-          appId: application.id,
-          desired: it.desired,
-          timestamp: renderUtcTime(it.setAtMs),
-        })),
-      },
-    };
-  });
+  const history = call(
+    "1.6.4",
+    { needs: "query", query: HistoryQuery, response: HISTORY },
+    ({ application, query: given }) => {
+      const { pageNo, pageSize, startTime, endTime, serviceId, property, ...named } = given;
+      const period = periodOf(startTime, endTime);
+      const byNo = new Map(namedDevices(ports, application, named).map((device) => [device.no, device]));
+      const deviceNos = [...byNo.keys()];
+      const { items, total } = desired.history({ deviceNos, serviceId, property, ...period, page: pageNo, pageSize });
+      return {
+        status: 200,
+        json: {
+          totalCount: total,
+          pageNo,
+          pageSize,
+          DeviceDesiredHistoryDTO: items.map((it) => ({
+            serviceId: it.serviceId,
+            deviceId: byNo.get(it.deviceNo)?.id,
+            gatewayId: byNo.get(it.deviceNo)?.gatewayId,
+            appId: application.id,
+            desired: it.desired,
+            timestamp: renderUtcTime(it.setAtMs),
+          })),
+        },
+      };
+    },
+  );
 
   const routes = new Hono<FrontEnv>().get("/iocm/app/shadow/v1.5.0/deviceDesiredHistory", history);
   for (const path of PATHS) routes.get(path, query).put(path, modify);

@@ -5,6 +5,9 @@ import { ENDPOINTS, lineKey } from "./document";
 /** What came back, as it was on the wire. */
 export type Seen = { readonly status: number; readonly text: string; readonly headers?: Headers };
 
+/** Undefined: it is no error. */
+export const codeOf = ({ text }: Seen): string | undefined => JSON.parse(text).error_code;
+
 /** One line of an error table: how it comes about, or why it cannot here (a reason for people, in a full sentence). */
 export type Row<W> =
   | { readonly line: `${number} ${string}`; readonly provoke: (world: W) => Promise<Seen> }

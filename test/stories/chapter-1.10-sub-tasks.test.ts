@@ -56,6 +56,7 @@ test("one command for a list of meters: followed sub-task by sub-task, by the li
     () => details("status=WaitResult"),
     ({ totalCount }) => totalCount === 3,
   );
+  await eventually(task, ({ failCnt }) => failCnt === 1);
   expect(await task("?select=tag")).toMatchObject({
     ...{ taskId: taskID, taskName: "close all", status: "Running", timeout: 3_600, totalCnt: 4, failCnt: 1 },
     ...{ progress: 250, successRate: 0, tags: [{ tagName: "season", tagValue: "winter" }] },
