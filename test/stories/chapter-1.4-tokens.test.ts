@@ -11,10 +11,10 @@ setDefaultTimeout(60_000);
 test("an integrator logs in, refreshes before the hour is over, and goes on when it was too late", async () => {
   using folder = temporaryFolder();
   using receiver = startCallbackReceiver();
-  let islet = await startIslet({ data: folder.path });
-  const { manage, appId, appSecret, register } = await setUp(islet, "city");
+  await using morning = await startIslet({ data: folder.path });
+  const { manage, appId, appSecret, register } = await setUp(morning, "city");
   const registered = await register("lamp");
-  let it = integrator(islet, appId, appSecret);
+  let it = integrator(morning, appId, appSecret);
   const look = async () => outcome(await it.call("GET", `${PATHS.devices}?pageNo=0`));
 
   // 1.4.1: what it is given.
@@ -47,16 +47,15 @@ test("an integrator logs in, refreshes before the hour is over, and goes on when
 
   // Too late for the access token (an hour is a second here). Pushes do not depend on anybody being logged in.
   expect((await manage("PATCH", `/apps/${appId}`, { callsPerMinute: 1_000_000 })).status).toBe(200); // it will ask often
-  await islet.stop();
-  islet = await startIslet({ data: folder.path, settings: { "api.access_token_ms": "1000" } });
-  it = integrator(islet, appId, appSecret);
+  await morning.stop();
+  await using noon = await startIslet({ data: folder.path, settings: { "api.access_token_ms": "1000" } });
+  it = integrator(noon, appId, appSecret);
   await it.login();
   expect(it.tokens.expiresIn).toBe(1);
   await eventually(look, (row) => row === "403 1010005");
   const late = it.tokens.refreshToken;
-  await islet.stop();
-  islet = await startIslet({ data: folder.path });
-  await using _ = islet;
+  await noon.stop();
+  await using islet = await startIslet({ data: folder.path });
   it = integrator(islet, appId, appSecret);
   const device = await connectDevice(islet, registered);
   await device.publishAsync(dataTopic(registered.deviceId), report("Climate", { temperature: 1 }), { qos: 1 });
