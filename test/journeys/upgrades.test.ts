@@ -14,6 +14,7 @@ import {
   mqttDevice,
   type Protocol,
   QUICK,
+  registerSensor,
   setUpUpgrades,
   sha256,
   type UpgradeSetup,
@@ -76,12 +77,6 @@ const over =
       [Symbol.asyncDispose]: device[Symbol.asyncDispose],
     };
   };
-async function registerSensor({ app, sensorId }: UpgradeSetup, nodeId: string) {
-  const { body } = await app<{ deviceId: string; secret: string }>("POST", "/iocm/app/reg/v2.0.0/deviceCredentials", {
-    ...{ deviceInfo: { nodeId }, productId: sensorId, mqttConnect: true },
-  });
-  return body;
-}
 const overMqtt = async (islet: Islet, its: UpgradeSetup): Promise<Started> => {
   const registered = await registerSensor(its, `sensor-${++lastNodeId}`);
   const device = await mqttDevice(islet.ready.mqtt, { device: registered });

@@ -339,3 +339,11 @@ export async function mqttDevice(address: string, options: MqttOptions) {
   };
 }
 export type UpgradedMqtt = Awaited<ReturnType<typeof mqttDevice>>;
+
+/** A device of the MQTT product. */
+export async function registerSensor({ app, sensorId }: Pick<UpgradeSetup, "app" | "sensorId">, nodeId: string) {
+  const { body } = await app<{ deviceId: string; secret: string }>("POST", "/iocm/app/reg/v2.0.0/deviceCredentials", {
+    ...{ deviceInfo: { nodeId }, productId: sensorId, mqttConnect: true },
+  });
+  return body;
+}
