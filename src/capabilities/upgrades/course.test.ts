@@ -41,6 +41,7 @@ const EVENTS = {
   unsupported: { type: "version", version: "V0", plan: "unsupported" },
   versionFailed: { type: "fact", fact: { type: "versionFailed", reason: "no" } },
   cell: { type: "fact", fact: { type: "radio", cellId: 7, rsrp: -90, sinr: 10 } },
+  noRadio: { type: "fact", fact: { type: "noRadio" } },
   noCell: { type: "fact", fact: { type: "radio", cellId: undefined, rsrp: -90, sinr: 10 } },
   accepted: { type: "fact", fact: { type: "accepted" } },
   downloading: { type: "fact", fact: { type: "downloading" } },
@@ -64,8 +65,14 @@ const TABLE: Record<"pcp" | "mqtt", Record<Stage, Partial<Record<Name, string>>>
       ...{ sending: "version trying +1", upgrade: "radio +3", same: `success: ${TEXTS.sameVersion}` },
       ...{ unsupported: `fail: ${TEXTS.sourceVersion}`, versionFailed: "fail: no", failed: LOW },
     },
-    radio: { sending: "radio trying +1", cell: "slot +10080", noCell: "cell +3", failed: LOW },
-    cell: { sending: "cell trying +1", cell: "slot +10080", noCell: `fail: ${TEXTS.cellTimeout}`, failed: LOW },
+    radio: { sending: "radio trying +1", cell: "slot +10080", noCell: "cell +3", noRadio: "slot +10080", failed: LOW },
+    cell: {
+      sending: "cell trying +1",
+      cell: "slot +10080",
+      noRadio: "slot +10080",
+      noCell: `fail: ${TEXTS.cellTimeout}`,
+      failed: LOW,
+    },
     slot: { slotGranted: "announcing +3", windowOver: `timeout: ${TEXTS.windowOver}`, failed: LOW },
     announcing: {
       ...{ sending: "announcing trying +1", accepted: "downloading downloading +60" },
@@ -99,8 +106,14 @@ const TABLE: Record<"pcp" | "mqtt", Record<Stage, Partial<Record<Name, string>>>
       ...{ unsupported: `fail: ${TEXTS.sourceVersion}`, versionFailed: "fail: no", failed: LOW },
     },
     // These three never come about.
-    radio: { sending: "radio trying +1", cell: "slot +10080", noCell: "cell +3", failed: LOW },
-    cell: { sending: "cell trying +1", cell: "slot +10080", noCell: `fail: ${TEXTS.cellTimeout}`, failed: LOW },
+    radio: { sending: "radio trying +1", cell: "slot +10080", noCell: "cell +3", noRadio: "slot +10080", failed: LOW },
+    cell: {
+      sending: "cell trying +1",
+      cell: "slot +10080",
+      noRadio: "slot +10080",
+      noCell: `fail: ${TEXTS.cellTimeout}`,
+      failed: LOW,
+    },
     slot: { slotGranted: "announcing +1440", windowOver: `timeout: ${TEXTS.windowOver}`, failed: LOW },
     announcing: {
       ...{ sending: "announcing trying +1", accepted: "downloading downloading +1" },

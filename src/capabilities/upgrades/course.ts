@@ -242,6 +242,9 @@ function fact(from: Attempt, said: Exclude<DeviceFact, { type: "version" }>, con
       return from.stage === "version" || from.stage === "verifying" ? fail(said.reason) : undefined;
     case "radio":
       return radio(from, said, context);
+    case "noRadio":
+      // No cell that could be spared: it goes on with a place that all of its kind share.
+      return isAskedForRadio(from) ? enter(from, "slot", context) : undefined;
     case "accepted":
     case "downloading":
       return downloading(from, context);
@@ -261,10 +264,11 @@ function fact(from: Attempt, said: Exclude<DeviceFact, { type: "version" }>, con
   }
 }
 
+const isAskedForRadio = ({ stage, sent }: Attempt): boolean => (stage === "radio" || stage === "cell") && sent !== "no";
+
 function radio(from: Attempt, said: Extract<DeviceFact, { type: "radio" }>, context: CourseContext) {
-  const isAsked = (from.stage === "radio" || from.stage === "cell") && from.sent !== "no";
   const isLate = from.stage === "cell" && said.cellId !== undefined; // it answers the first question
-  if (!isAsked && !isLate) return undefined;
+  if (!isAskedForRadio(from) && !isLate) return undefined;
   if (said.cellId !== undefined) return enter(from, "slot", context);
   return from.stage === "radio" ? enter(from, "cell", context) : fail(TEXTS.cellTimeout);
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { seededRandom } from "../../platform/testing/seeded-random";
 import { mqttResultText, pcpResultText, TEXTS, updateResultText } from "./failure-texts";
 import { places } from "./places";
-import { PLACE_DEFAULTS, placeKey, placeOf, placesOf, radioLevel } from "./radio";
+import { NO_CELL, PLACE_DEFAULTS, placeKey, placeOf, placesOf, radioLevel } from "./radio";
 import { findOverlap, matchesPattern, OverBudget, patternsOverlap, supportsVersion } from "./source-patterns";
 import { afterAttempt, countsOf, failsTooOften, NO_COUNTS, statusOf } from "./sub-task-machine";
 import type { UpgradePolicy } from "./upgrade";
@@ -106,6 +106,15 @@ describe("places", () => {
     const all = [0, 1, 2, undefined] as const;
     expect(all.map((level) => placesOf(PLACE_DEFAULTS, { cellId: 1, level }))).toEqual([50, 10, 1, 10]);
     for (const level of all) expect(placeOf(placeKey({ cellId: 12, level }))).toEqual({ cellId: 12, level });
+  });
+
+  test("are there for all who cannot be asked for their cell", () => {
+    const table = places(PLACE_DEFAULTS);
+    const key = placeKey(NO_CELL);
+    expect(placeOf(key)).toEqual(NO_CELL);
+    for (let no = 0; no < 1_000; no++) expect(table.take(key, no)).toBe(true);
+    table.wait(key, { no: 1_000, deviceNo: 1, priority: 0 });
+    expect(table.next(key, () => true)).toHaveLength(1);
   });
 
   test("go to those who can, by priority and then by age, and no more than there are", () => {

@@ -13,13 +13,20 @@ function levelOf(value: number, good: number, fair: number): RadioLevel {
   return value >= fair ? 1 : 2;
 }
 
-/** Where devices compete for places: a cell and a level, or a cell of which no more is known. */
-export type Place = { readonly cellId: number; readonly level: RadioLevel | undefined };
-export const placeKey = ({ cellId, level }: Place): string => `${cellId}/${level ?? "-"}`;
+/**
+ * Where devices compete for places: a cell and a level, or a cell of which no more is known. Without a cell are those that
+ * cannot be asked for it; there is room for all of them.
+ */
+export type Place = { readonly cellId: number | undefined; readonly level: RadioLevel | undefined };
+export const placeKey = ({ cellId, level }: Place): string => `${cellId ?? "-"}/${level ?? "-"}`;
+export const NO_CELL: Place = { cellId: undefined, level: undefined };
 
 export function placeOf(key: string): Place {
   const [cellId, level] = key.split("/");
-  return { cellId: Number(cellId), level: level === "-" ? undefined : (Number(level) as RadioLevel) };
+  return {
+    cellId: cellId === "-" ? undefined : Number(cellId),
+    level: level === "-" ? undefined : (Number(level) as RadioLevel),
+  };
 }
 
 export type PlaceLimits = {
@@ -32,7 +39,8 @@ export type PlaceLimits = {
 };
 export const PLACE_DEFAULTS: PlaceLimits = { level0Places: 50, level1Places: 10, level2Places: 1, cellPlaces: 10 };
 
-export function placesOf(limits: PlaceLimits, { level }: Place): number {
+export function placesOf(limits: PlaceLimits, { cellId, level }: Place): number {
+  if (cellId === undefined) return Number.POSITIVE_INFINITY;
   switch (level) {
     case 0:
       return limits.level0Places;

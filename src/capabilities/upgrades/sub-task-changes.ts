@@ -10,7 +10,7 @@ import type { ProductService } from "../products/product";
 import { isForDevice, planFor, versionOf, wayOf } from "./capability";
 import { type AttemptEnd, type CourseContext, type CourseEvent, firstStage, hasBegun, stepAttempt } from "./course";
 import { TEXTS } from "./failure-texts";
-import { placeKey, radioLevel } from "./radio";
+import { NO_CELL, placeKey, radioLevel } from "./radio";
 import type { UpgradeSettings } from "./settings";
 import { isOpen, type StoredSubTask, type StoredTask, tokenContext } from "./stored";
 import { afterAttempt, countsOf, failsTooOften, statusOf, unfinishedOf } from "./sub-task-machine";
@@ -298,6 +298,7 @@ export function subTaskChanges(parts: Parts) {
         const level = rsrp === undefined || sinr === undefined ? undefined : radioLevel(rsrp, sinr);
         return attempt(stored, task, { type: "fact", fact }, { place: placeKey({ cellId, level }) });
       }
+      if (fact.type === "noRadio") return attempt(stored, task, { type: "fact", fact }, { place: placeKey(NO_CELL) });
       if (fact.type === "succeeded" && fact.version !== undefined)
         return attempt(stored, task, { type: "fact", fact }, { sub: { currentVersion: fact.version } });
       return attempt(stored, task, { type: "fact", fact });

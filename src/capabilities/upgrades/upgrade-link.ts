@@ -76,6 +76,8 @@ export type DeviceFact =
       readonly rsrp: number | undefined;
       readonly sinr: number | undefined;
     }
+  /** There is no way to ask it for its radio (the private dialect has no objects). */
+  | { readonly type: "noRadio" }
   /** It takes the new version (PCP 20 result 00, the URI was written), or asks for its first piece. */
   | { readonly type: "accepted" }
   | { readonly type: "downloading" }

@@ -149,7 +149,13 @@ export type UpgradeSettings = {
   readonly times: UpgradeTimes;
   /** Object 5 is told no version: what runs after an update. Undefined: what the package says in a first line `version=V`. */
   readonly firmwareVersion?: string | undefined;
+  /** What object 5 says that it can: 0 CoAP, 1 CoAPS, 2 HTTP, 3 HTTPS; without this all of them. */
+  readonly protocols?: readonly number[] | undefined;
+  /** And how it gets its package; without this both ways. */
+  readonly delivery?: (typeof DELIVERY)[keyof typeof DELIVERY] | undefined;
 };
+/** `/5/0/9`. */
+export const DELIVERY = { pull: 0, push: 1, both: 2 } as const;
 
 export const paceOf = ({ behaviour, times }: UpgradeSettings): number =>
   behaviour.isSlow ? times.slowPaceMs : times.paceMs;

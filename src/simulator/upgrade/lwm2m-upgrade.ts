@@ -3,7 +3,7 @@ import type { Clock } from "../../platform/clock";
 import { CODES, CONTENT_FORMATS } from "../../wire/coap";
 import { decodeNode, type LwM2mPath, type LwM2mSample, type ResourceNode, renderPath } from "../../wire/lwm2m";
 import { decodePlatformMessage, encodeDeviceMessage } from "../../wire/pcp";
-import type { UpgradeSettings } from "./behaviour";
+import { DELIVERY, type UpgradeSettings } from "./behaviour";
 import type { FetchedPiece } from "./coap-pieces";
 import {
   type FirmwareAction,
@@ -151,6 +151,7 @@ export function createLwm2mUpgrade({ settings, version, clock, send, fetchPiece,
     /** Of `UPGRADE_RESOURCES`, and of object 5. */
     samples(): LwM2mSample[] {
       const { cellId, rsrpDbm, sinrDb } = settings.behaviour.radio;
+      const { protocols = [0, 1, 2, 3], delivery = DELIVERY.both } = settings;
       const { version: running, uri, result, offered } = firmware.flash;
       return [
         text([3, 0, 3], running),
@@ -161,8 +162,8 @@ export function createLwm2mUpgrade({ settings, version, clock, send, fetchPiece,
         whole([5, 0, 3], firmwareState(firmware)),
         whole([5, 0, 5], result),
         ...(offered === undefined ? [] : [text([5, 0, 7], offered)]),
-        ...[0, 1, 2, 3].map((protocol) => whole([5, 0, 8, protocol], protocol)), // CoAP, CoAPS, HTTP, HTTPS
-        whole([5, 0, 9], 2), // pull and push
+        ...protocols.map((protocol, index) => whole([5, 0, 8, index], protocol)),
+        whole([5, 0, 9], delivery),
       ];
     },
     /** To object 5. The code of the response; undefined: silence. Throws `MalformedError`. */

@@ -12,25 +12,29 @@ const SINR = 11;
 export type RadioReading = {
   readonly outcome: StepOutcome;
   /** Undefined: the device did not answer. */
-  readonly fact: Extract<DeviceFact, { type: "radio" }> | undefined;
+  readonly fact: Extract<DeviceFact, { type: "radio" | "noRadio" }> | undefined;
 };
 
 const UNKNOWN = { type: "radio", cellId: undefined, rsrp: undefined, sinr: undefined } as const;
 const NOT_THERE: RadioReading = { outcome: "sent", fact: UNKNOWN };
+const NO_WAY: RadioReading = { outcome: "sent", fact: { type: "noRadio" } };
 
 /** Has it told, when it registered, that it has no such object? One that named none at all is asked. */
 function lacksObject(link: ResourceLink | undefined, deviceNo: number): boolean {
   const registration = link?.registrationOf(deviceNo);
   if (!link || !registration) return true;
-  const { style, objects } = registration;
-  return style === "tup" || (objects.length > 0 && !objects.some(({ objectId }) => objectId === CONNECTIVITY));
+  const { objects } = registration;
+  return objects.length > 0 && !objects.some(({ objectId }) => objectId === CONNECTIVITY);
 }
+/** The private dialect has no objects at all: there is nothing that could be asked. */
+const hasNoObjects = (link: ResourceLink, deviceNo: number) => link.registrationOf(deviceNo)?.style === "tup";
 
 /**
- * Cell, RSRP and SINR in one reading of /4/0 (nb-iot.md 6.2). A device without the object, or with no way to objects at
- * all (the private dialect, MQTT), knows nothing of its radio: that is told at once, and nothing is sent.
+ * Cell, RSRP and SINR in one reading of /4/0 (nb-iot.md 6.2). Of a device without the object, or of the private dialect,
+ * that is told at once, and nothing is sent.
  */
 export async function readRadio(link: ResourceLink | undefined, deviceNo: number): Promise<RadioReading> {
+  if (link && hasNoObjects(link, deviceNo)) return NO_WAY;
   if (!link || lacksObject(link, deviceNo)) return NOT_THERE;
   const reading = await readNode(link, deviceNo, [CONNECTIVITY, 0]);
   if (reading.kind === "failed") return NOT_THERE;
@@ -47,6 +51,7 @@ export async function readRadio(link: ResourceLink | undefined, deviceNo: number
 
 /** The cell alone, of a device that could not be asked for more (ota.md 7). */
 export async function readCell(link: ResourceLink | undefined, deviceNo: number): Promise<RadioReading> {
+  if (link && hasNoObjects(link, deviceNo)) return NO_WAY;
   if (!link || lacksObject(link, deviceNo)) return NOT_THERE;
   const reading = await readNumber(link, deviceNo, [CONNECTIVITY, 0, CELL_ID]);
   if (reading.kind === "failed") return NOT_THERE;

@@ -353,7 +353,7 @@ describe("a step", () => {
     it.links.register(1, { style: "tup" });
     await it.perform("queryCell", "cell");
     const none = "radio undefined undefined undefined";
-    expect(it.desk.facts()).toEqual([none, "radio 4711 undefined undefined", none]);
+    expect(it.desk.facts()).toEqual([none, "radio 4711 undefined undefined", "noRadio"]);
   });
 
   test("that PCP cannot carry fails the attempt with the reason", async () => {
