@@ -134,6 +134,41 @@ test.each(REFUSED)("%s is refused, and nothing is left behind", async (_name, ch
   expect([it.isPackageInUse(1), it.upgrades.list({}, 0, 9).total]).toEqual([false, 0]);
 });
 
+const WRONG: readonly [string, Change][] = [
+  ["no targets", targets({})],
+  ["too many devices", targets({ devices: Array.from({ length: 257 }, (_, i) => `d${i}`) })],
+  ["a group without a model", group(["cellar"], { ...NAMES, model: undefined })],
+  ["a window of five minutes", window(NOW + 1, NOW + 1 + 5 * MINUTE)],
+  ["six retries", policy({ retryTimes: 6 })],
+];
+test.each(WRONG)(
+  "%s: told before anybody looks whether the package and the device are there",
+  async (_name, change) => {
+    const { it, ids } = await begin();
+    const run = () =>
+      it.upgrades.dryRun(
+        1,
+        {
+          ...{ kind: "software", packages: ["file99"], operator: "o", origin: "Northbound", policy: POLICY },
+          targets: { devices: ["nobody"] },
+          ...change(ids),
+        },
+        1,
+      );
+    expect(run).toThrow(/^UPGRADE_(TARGET|POLICY)_INVALID$/);
+  },
+);
+
+test("a window may begin in the second that is running", async () => {
+  const { it, meter } = await begin();
+  await it.pass(1_999);
+  const startAt = NOW + 1_000;
+  const inWindow = (at: number) =>
+    it.create([meter], { policy: { ...POLICY, executeType: "custom", startAt: at, endAt: at + 6 * MINUTE } });
+  await expect(inWindow(startAt - 1)).rejects.toThrow("UPGRADE_POLICY_INVALID");
+  expect((await inWindow(startAt)).policy.startAt).toBe(startAt);
+});
+
 test("packages that do not overlap may be together, and a device that is named twice is meant once", async () => {
   const { it, meter } = await begin();
   const task = await it.create([meter, meter], { packages: ["file5", "file7"] });

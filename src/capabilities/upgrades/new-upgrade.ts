@@ -5,7 +5,14 @@ import type { PackageService, UpgradePackage } from "../packages/package";
 import { isForDevice, isOfProduct } from "./capability";
 import type { UpgradeSettings } from "./settings";
 import { findOverlap, OverBudget } from "./source-patterns";
-import { EXECUTE_TYPES, type NewUpgrade, type PolicyProblem, type TargetProblem, type UpgradePolicy } from "./upgrade";
+import {
+  EXECUTE_TYPES,
+  type NewUpgrade,
+  type PolicyProblem,
+  type TargetProblem,
+  type UpgradePolicy,
+  type UpgradeTargets,
+} from "./upgrade";
 
 /** What the checks need; a new task and a dry run have the same. */
 export type UpgradeCheckParts = {
@@ -36,12 +43,16 @@ const MAX_INTERVAL_S = 86_400;
 const MAX_SPREAD_S = 7 * 86_400;
 const MAX_CONCURRENT = 1_000_000;
 
-/** Everything that can be said before a device is asked. Throws what `UpgradeService.create` throws. */
+/**
+ * Everything that can be said before a device is asked: first what is wrong with the order itself, then what it names and
+ * is not there. Throws what `UpgradeService.create` throws.
+ */
 export function checkUpgrade(appNo: number, input: NewUpgrade, now: number, parts: UpgradeCheckParts): CheckedUpgrade {
   if ((input.name?.length ?? 0) > MAX_NAME) throw inputInvalid("name", `has more than ${MAX_NAME} characters`);
+  checkTargets(input.targets, parts.settings);
+  checkPolicy(input.policy, now, parts.settings);
   const packages = checkPackages(appNo, input, parts);
   const product = packages[0] as UpgradePackage; // there is at least one
-  checkPolicy(input.policy, now, parts.settings);
   const { deviceType, manufacturerName, model } = product;
   return {
     packages,
@@ -93,7 +104,8 @@ function checkPolicy(policy: UpgradePolicy, now: number, { maxRetries, minWindow
       throw policyInvalid("windowInvalid");
     const [start, end] = [startAt as number, endAt as number];
     if (start > end) throw policyInvalid("startAfterEnd");
-    if (start < now) throw policyInvalid("startInThePast");
+    // An order is written in whole seconds: the one that is running is not past.
+    if (start < now - (now % 1_000)) throw policyInvalid("startInThePast");
     if (end - start <= minWindowMs) throw policyInvalid("windowTooShort");
   }
   if (!isWhole(retryTimes, 0, maxRetries)) throw policyInvalid("retryTimesInvalid");
@@ -115,18 +127,28 @@ function checkPause(pause: UpgradePolicy["pauseOnFailure"]): void {
     throw inputInvalid("policy.pauseOnFailure.minEnded", `is not 1 to ${MAX_CONCURRENT}`);
 }
 
+/** By themselves: nothing is looked up. */
+function checkTargets(
+  { devices = [], deviceGroups = [], ...product }: UpgradeTargets,
+  settings: UpgradeSettings,
+): void {
+  if (devices.length === 0 && deviceGroups.length === 0) throw targetInvalid("targetsMissing");
+  if (devices.length > 0 && deviceGroups.length > 0) throw targetInvalid("targetsAmbiguous");
+  if (Math.max(devices.length, deviceGroups.length) > settings.maxTargets)
+    throw targetInvalid("tooManyTargets", { limit: settings.maxTargets });
+  if (devices.length > 0) return;
+  if (!product.manufacturerName) throw targetInvalid("manufacturerMissing");
+  if (!product.deviceType) throw targetInvalid("deviceTypeMissing");
+  if (!product.model) throw targetInvalid("modelMissing");
+}
+
 function findTargets(
   appNo: number,
   { targets }: NewUpgrade,
   it: UpgradePackage,
-  { devices, groups, settings }: UpgradeCheckParts,
+  { devices, groups }: UpgradeCheckParts,
 ): FoundTargets {
   const ids = targets.devices ?? [];
-  const names = targets.deviceGroups ?? [];
-  if (ids.length === 0 && names.length === 0) throw targetInvalid("targetsMissing");
-  if (ids.length > 0 && names.length > 0) throw targetInvalid("targetsAmbiguous");
-  if (Math.max(ids.length, names.length) > settings.maxTargets)
-    throw targetInvalid("tooManyTargets", { limit: settings.maxTargets });
   if (ids.length > 0) {
     const found = [...new Set(ids)].map((deviceId) => {
       const device = devices.findById(deviceId);
@@ -135,12 +157,8 @@ function findTargets(
     });
     return { devices: found };
   }
-  if (!targets.manufacturerName) throw targetInvalid("manufacturerMissing");
-  if (!targets.deviceType) throw targetInvalid("deviceTypeMissing");
-  if (!targets.model) throw targetInvalid("modelMissing");
-  const { manufacturerName, deviceType, model } = targets;
-  if (!isOfProduct({ manufacturerName, deviceType, model }, it)) throw targetInvalid("productMismatch");
-  const found = [...new Set(names)].map((name) => {
+  if (!isOfProduct(targets, it)) throw targetInvalid("productMismatch");
+  const found = [...new Set(targets.deviceGroups)].map((name) => {
     const group = groups.list(appNo, { name }, 0, 1).items[0];
     if (!group) throw new DomainError("GROUP_NOT_FOUND", { group: name.slice(0, 256) });
     return group;

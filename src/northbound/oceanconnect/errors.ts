@@ -323,8 +323,12 @@ const LORA: Overrides = {
 
 // 1.12 has no row for an application that does not exist, as 1.7.
 const UPGRADES: Overrides = { ...badInput(BAD_REQUEST), CALLER_APP_NOT_FOUND: BASE.TOKEN_INVALID };
-/** A device that does not exist has the row of the package. */
-const NEW_UPGRADE: Overrides = { ...UPGRADES, ...noDevice(BASE.PACKAGE_NOT_FOUND) };
+/** A device or a group that does not exist has the row of the package. */
+const NEW_UPGRADE: Overrides = {
+  ...UPGRADES,
+  ...noDevice(BASE.PACKAGE_NOT_FOUND),
+  GROUP_NOT_FOUND: BASE.PACKAGE_NOT_FOUND,
+};
 const badUpgrade = (code: string, desc: string) => row(400, code, desc);
 /** 1.12.4, 1.12.5: what is wrong with the targets and the policy, by `problem`. */
 const UPGRADE_ROWS: Readonly<Record<TargetProblem | PolicyProblem, ErrorRow>> = {

@@ -125,6 +125,7 @@ describe("1.12.4, 1.12.5", () => {
   test.each([
     ["PACKAGE_NOT_FOUND", 404, "123002"],
     ["DEVICE_NOT_FOUND", 404, "123002"],
+    ["GROUP_NOT_FOUND", 404, "123002"],
     ["UPGRADE_PACKAGES_INVALID", 400, "120015"],
     ["UPGRADE_TARGET_INVALID", 400, "120015"], // without a problem
   ] as const)("%s is %d %s", async (code, status, vendorCode) => {
