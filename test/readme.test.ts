@@ -10,10 +10,14 @@ const TOURS = [
   "## An application to begin with",
   "## The first MQTT device in five minutes",
   "## The first NB-IoT device in five minutes",
+  "## Upgrade a device in five commands",
 ];
-const isComplete = ["curl", "jq", "openssl", "mosquitto_pub"]
+const isComplete = ["curl", "jq", "openssl", "mosquitto_pub", "zip"]
   .map((name) => withProgram(name))
   .every(({ path }) => path !== "");
+
+/** The patience of a test. */
+const SETTINGS = { "lwm2m.awake_ms": "500", "upgrades.wait_ms": "100" };
 
 /** The shell blocks between that headline and the next of its rank. */
 function blocksOf(readme: string, headline: string): string {
@@ -25,7 +29,7 @@ function blocksOf(readme: string, headline: string): string {
 
 test.skipIf(!isComplete)("the tours of the README do what they say, pasted one after the other", async () => {
   using folder = temporaryFolder();
-  await using islet = await startIslet({ data: join(folder.path, "data"), settings: { "lwm2m.awake_ms": "500" } });
+  await using islet = await startIslet({ data: join(folder.path, "data"), settings: SETTINGS });
   symlinkSync(join(ROOT, "docs"), join(folder.path, "docs"));
   const portOf = (address: string) => address.slice(address.lastIndexOf(":") + 1);
   const { http, mqtt, coap, coaps } = islet.ready;
@@ -38,6 +42,7 @@ test.skipIf(!isComplete)("the tours of the README do what they say, pasted one a
     ["localhost:5684", coaps],
     ["sleep 95", "sleep 1"],
     ["--seconds 5", "--seconds 3"],
+    ["--seconds 30 --upgrade good", "--seconds 6 --upgrade good --install-ms 200 --restart-ms 200"],
   ];
   const readme = await Bun.file(join(ROOT, "README.md")).text();
   let script = TOURS.map((headline) => blocksOf(readme, headline)).join("\n");
@@ -48,6 +53,7 @@ test.skipIf(!isComplete)("the tours of the README do what they say, pasted one a
   const program = PROGRAM.map((word) => `'${word}'`).join(" ");
   const shell = Bun.spawn(["bash", "-euo", "pipefail", "-c", `islet() { ${program} "$@"; }\n${script}`], {
     ...{ cwd: folder.path, stdin: "ignore", stdout: "pipe", stderr: "pipe" },
+    env: { ...process.env, ISLET_SIGN_PASSWORD: "of the manufacturer" },
   });
   const [code, out, err] = await Promise.all([shell.exited, shell.stdout.text(), shell.stderr.text()]);
   expect({ code, err }).toEqual({ code: 0, err: "" });
@@ -70,6 +76,13 @@ test.skipIf(!isComplete)("the tours of the README do what they say, pasted one a
     '"fitsModel": true',
     '{"hex":"03000701"}',
     '"kind": "script"',
+    "private.pem: keep this one",
+    "detector_signed.zip: firmware, signed",
+    '{"manufacturerName":"Example","algorithm":"ecdsa-p256"}',
+    '"installed":1,',
+    '{"status":"success","stage":null,"sourceVersion":"1.0.0","currentVersion":"2.0.0","detail":null}',
+    '{"status":"success","counts":{"total":1,"wait":0,"processing":0,"success":1,',
+    '"reason":"upgrade_executing"',
   ];
   let at = 0;
   for (const line of says) {

@@ -1,4 +1,3 @@
-import { networkInterfaces } from "node:os";
 import type { LwM2mUpgrades } from "../access/lwm2m";
 import { downloadPath } from "../capabilities/packages/package";
 import type { Object5Parts } from "../capabilities/upgrades/object5/object5";
@@ -9,6 +8,7 @@ import type { ListenAddress } from "../platform/listen-address";
 import type { LwM2mPath } from "../wire/lwm2m";
 import type { Config } from "./config";
 import type { DeviceWays } from "./device-access";
+import { ownAddress } from "./own-address";
 import { withPort } from "./package-url";
 
 type Given = "links" | "pushes" | "carriers" | "settings" | "uriOf" | "isWantedElsewhere";
@@ -26,12 +26,17 @@ export function openUpgradeWays({ config, ways, wantedObservations, ...parts }: 
   let addresses: Readonly<Partial<Record<Scheme, ListenAddress | undefined>>> = {};
   const isWantedElsewhere = (deviceNo: number, path: LwM2mPath) =>
     wantedObservations(deviceNo).some((it) => it.join("/") === path.join("/"));
+  /** Where the device sends from, without its port. */
+  const peerOf = (deviceNo: number): string => {
+    const registration = ways.resourceLinks.map((link) => link.registrationOf(deviceNo)).find((it) => it !== undefined);
+    return registration?.address.replace(/:\d+$/, "") ?? "";
+  };
   const object5 = object5Way({
     ...{ ...parts, settings, isWantedElsewhere, links: ways.resourceLinks, pushes: ways.packagePushes },
     uriOf(scheme, order) {
       const listener = addresses[scheme];
       if (!listener) return undefined;
-      const host = hostFor(config[`${scheme}.public_host`], listener);
+      const host = hostFor(config[`${scheme}.public_host`], listener, () => ownAddress(peerOf(order.deviceNo)));
       if (scheme === "coap" || scheme === "coaps") return packageUri(scheme, host, order.token);
       return order.package && `${scheme}://${host}${downloadPath(order.package.fileId)}?token=${order.token}`;
     },
@@ -57,14 +62,8 @@ export function openUpgradeWays({ config, ways, wantedObservations, ...parts }: 
   };
 }
 
-/** `host:port` of a URI: the configured host, or where the listener is. */
-export function hostFor(configured: string, listener: ListenAddress, own = ownAddress): string {
+/** `host:port` of a URI: the configured host, or where the listener is; `own`, when it listens everywhere. */
+export function hostFor(configured: string, listener: ListenAddress, own: () => string): string {
   const isAny = listener.hostname === "0.0.0.0" || listener.hostname === "::" || listener.hostname === "";
   return withPort(configured || (isAny ? own() : listener.hostname), listener);
-}
-
-/** The first address that others can reach; a machine without a network only reaches itself. */
-function ownAddress(): string {
-  const all = Object.values(networkInterfaces()).flatMap((it) => it ?? []);
-  return all.find(({ family, internal }) => family === "IPv4" && !internal)?.address ?? "127.0.0.1";
 }

@@ -188,8 +188,10 @@ function upgradeOf(values: Values, isSecure: boolean): Lwm2mArguments["upgrade"]
 function isSameServer(url: URL, isSecure: boolean, own: { readonly host: string; readonly port: number }): boolean {
   const port = url.port === "" ? (isSecure ? 5684 : 5683) : Number(url.port);
   const host = url.hostname.replace(/^\[|\]$/g, "");
-  return url.protocol === (isSecure ? "coaps:" : "coap:") && host === own.host && port === own.port;
+  const isSameHost = host === own.host || (isLoopback(host) && isLoopback(own.host));
+  return url.protocol === (isSecure ? "coaps:" : "coap:") && isSameHost && port === own.port;
 }
+const isLoopback = (host: string) => ["localhost", "127.0.0.1", "::1"].includes(host);
 
 /** Reads the list of devices, or registers them. Throws `DeviceListError`, `RegistrationError`. */
 export async function prepareLwm2mFleet(

@@ -52,8 +52,29 @@ describe("POST /apps/{appId}/packages", () => {
     expect((await ask("POST", PATH, form({ fileType: "softwarePackage" }, "C:\\up\\s.zip"))).status).toBe(201);
     expect(calls[1]).toEqual(["store", "app1", { kind: "software", fileName: "s.zip", name: undefined }] as never);
   });
+  test("takes a productId in place of the product's names", async () => {
+    const { ask, calls } = startApi();
+    const fields = { fileType: "firmwarePackage", version: "2.0", productId: "p1" };
+    expect(await ask("POST", PATH, form(fields))).toMatchObject({ status: 201, body: RESOURCE });
+    expect(calls[1]).toMatchObject(["store", "app1", { kind: "firmware", fields: { ...typed, sourceVersions: [] } }]);
+    const unknown = await ask("POST", PATH, form({ ...fields, productId: "p2" }));
+    expect(unknown).toMatchObject({ status: 404, body: { code: "PRODUCT_NOT_FOUND" } });
+    expect(calls.at(-1)).toEqual(["discard"]);
+  });
   const software = { fileType: "softwarePackage" };
+  const firmware = { fileType: "firmwarePackage", version: "2" };
   test.each<[string, FormData, unknown]>([
+    [
+      "a product and its name",
+      form({ ...firmware, productId: "p1", model: "S1" }),
+      [{ path: "model", reason: "is in the product model" }],
+    ],
+    ["two products", form({ ...firmware, productId: ["p1", "p1"] }), [{ path: "productId", reason: "is given twice" }]],
+    [
+      "software with a product",
+      form({ ...software, productId: "p1" }),
+      [{ path: "productId", reason: "is in UpgradeDesc.json" }],
+    ],
     ["no file", form(software, ""), [{ path: "file", reason: "is required" }]],
     ["no type", form({}), [{ path: "fileType", reason: expect.any(String) }]],
     ["another type", form({ fileType: "firmware" }), [{ path: "fileType", reason: expect.any(String) }]],
@@ -144,6 +165,29 @@ describe("public keys", () => {
       ["put", "app1", "Müller & Co/1", "PEM"],
       ["remove", "app1", "Müller & Co/1"],
     ] as never);
+  });
+  test("are put as a form too, with a file or with its text", async () => {
+    const { ask, calls } = startApi();
+    const withFile = new FormData();
+    withFile.append("manufacturerName", "Maker");
+    withFile.append("pem", new File(["PEM"], "public.pem"));
+    expect(await ask("POST", PATH, withFile)).toMatchObject({ status: 201, body: KEY });
+    expect(await ask("POST", PATH, form({ manufacturerName: "Maker", pem: "PEM" }, ""))).toMatchObject({ status: 201 });
+    expect(calls).toEqual([
+      ["put", "app1", "Maker", "PEM"],
+      ["put", "app1", "Maker", "PEM"],
+    ] as never);
+  });
+  test.each([
+    ["no key", form({ manufacturerName: "M" }, "")],
+    ["an empty one", form({ manufacturerName: "M", pem: "" }, "")],
+    ["too long a one", form({ manufacturerName: "M", pem: "x".repeat(16_385) }, "")],
+    ["another field", form({ manufacturerName: "M", pem: "x", y: "1" }, "")],
+    ["another file", form({ manufacturerName: "M", pem: "x" }, "a.pem")],
+  ])("not as a form with %s", async (_what, body) => {
+    const { ask, calls } = startApi();
+    expect((await ask("POST", PATH, body)).status).toBe(400);
+    expect(calls).toEqual([]);
   });
   test.each([
     {},

@@ -2,6 +2,8 @@ import { createRoute, z } from "@hono/zod-openapi";
 import type { ApplicationService } from "../../capabilities/applications/application";
 import type { PackageService, PackageUploads } from "../../capabilities/packages/package";
 import type { PublicKeyService } from "../../capabilities/packages/public-key";
+import type { ProductService } from "../../capabilities/products/product";
+import { DomainError } from "../../platform/domain-error";
 import { AppPath, toAppId } from "./application-routes";
 import {
   FILE_TYPES,
@@ -13,14 +15,30 @@ import {
 } from "./package-resource";
 import { PackageForm, uploadPackage } from "./package-upload";
 import { fromZero, listOf, PageQuery, pageOf, pageQuery } from "./page";
-import { done, json, jsonBody, pathParameter, problems, routes } from "./routes";
+import { done, json, pathParameter, problems, routes } from "./routes";
 
+const MAX_PEM_BYTES = 16_384;
 const NewKey = z
   .strictObject({
     manufacturerName: z.string().min(1).max(256).openapi({ description: "as in the product model" }),
-    pem: z.string().min(1).max(16_384).openapi({ description: "public.pem: ECDSA P-256 or RSA-3072" }),
+    pem: z.string().min(1).max(MAX_PEM_BYTES).openapi({ description: "public.pem: ECDSA P-256 or RSA-3072" }),
   })
   .openapi("NewPublicKey");
+const KeyForm = z.strictObject({
+  manufacturerName: NewKey.shape.manufacturerName,
+  pem: z
+    .custom<string | File>((value) => typeof value === "string" || value instanceof File, "a file or text is needed")
+    .openapi({ type: "string", description: "public.pem as a file, or its text" }),
+});
+/** As a form it may be a file. Throws INPUT_INVALID. */
+async function pemOf(pem: string | File): Promise<string> {
+  const length = typeof pem === "string" ? pem.length : pem.size;
+  if (length === 0 || length > MAX_PEM_BYTES)
+    throw new DomainError("INPUT_INVALID", {
+      issues: [{ path: "pem", reason: `must have 1 to ${MAX_PEM_BYTES} bytes` }],
+    });
+  return typeof pem === "string" ? pem : pem.text();
+}
 const filter = z.string().min(1).max(256).optional();
 const PackageQuery = z.strictObject({
   ...pageQuery,
@@ -41,6 +59,7 @@ type Ports = {
   applications: Pick<ApplicationService, "get">;
   packages: Pick<PackageService, "get" | "list" | "remove">;
   packageUploads: PackageUploads;
+  products: Pick<ProductService, "get">;
   publicKeys: PublicKeyService;
 };
 
@@ -49,7 +68,7 @@ export const isPackageUpload = (method: string, path: string) =>
   method === "POST" && /^\/manage\/v1\/apps\/[^/]+\/packages$/.test(path);
 
 /** Upgrade packages and the keys they are checked with (console C-181 to C-183). */
-export function packageRoutes({ applications, packages, packageUploads, publicKeys }: Ports) {
+export function packageRoutes({ applications, packages, packageUploads, products, publicKeys }: Ports) {
   const appOf = (appId: string) => applications.get(toAppId(appId));
   const group = routes();
   const upload = createRoute({
@@ -66,7 +85,7 @@ export function packageRoutes({ applications, packages, packageUploads, publicKe
   group.post("/apps/:appId/packages", async (c) => {
     const { id } = appOf(c.req.param("appId"));
     c.env.setTimeLimit?.(0); // stalls have their own
-    const stored = await uploadPackage(c.req.raw, id, packageUploads);
+    const stored = await uploadPackage(c.req.raw, id, packageUploads, products);
     c.header("connection", "close"); // it has no time limit any more
     return c.json(toPackageResource(stored), 201);
   });
@@ -124,13 +143,19 @@ export function packageRoutes({ applications, packages, packageUploads, publicKe
         operationId: "addPublicKey",
         tags: ["Upgrades"],
         summary: "Add a manufacturer's public key; replaces the one it had",
-        request: { params: AppPath, body: jsonBody(NewKey) },
-        responses: { 201: json(PublicKeyResource, "Stored"), ...problems(404, 409, 422) },
+        request: {
+          params: AppPath,
+          body: { content: { "application/json": { schema: NewKey }, "multipart/form-data": { schema: KeyForm } } },
+        },
+        responses: { 201: json(PublicKeyResource, "Stored"), ...problems(404, 409, 413, 422) },
       }),
       async (c) => {
         const { id } = appOf(c.req.valid("param").appId);
-        const { manufacturerName, pem } = c.req.valid("json");
-        return c.json(toPublicKeyResource(await publicKeys.put(id, manufacturerName, pem)), 201);
+        const form = c.req.valid("form"); // empty when the body is not of this kind
+        const given = "pem" in form ? form : c.req.valid("json");
+        if (!("pem" in given)) throw new DomainError("REQUIRED_MISSING", { reason: "a form or JSON is needed" });
+        const { manufacturerName, pem } = given;
+        return c.json(toPublicKeyResource(await publicKeys.put(id, manufacturerName, await pemOf(pem))), 201);
       },
     )
     .openapi(

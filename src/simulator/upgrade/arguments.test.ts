@@ -34,6 +34,8 @@ test("firmware: its own server is asked in its own session, and blocks have size
   for (const url of ["coap://127.0.0.1/p", "coaps://127.0.0.1:7000/p", "coap://127.0.0.2:7000/p"])
     expect(servers?.isOwn(new URL(url))).toBe(false);
   expect(lwm2m("--upgrade good").upgrade?.(0).servers.isOwn(new URL("coap://127.0.0.1/p"))).toBe(true);
+  const byName = lwm2m("--coap localhost:7000 --upgrade good").upgrade?.(0).servers;
+  expect(byName?.isOwn(new URL("coap://127.0.0.1:7000/p"))).toBe(true);
   for (const words of ["--upgrade good --block-size 100", "--block-size 64", "--firmware-version 2"])
     expect(() => lwm2m(words)).toThrow(FleetUsageError);
 });
