@@ -22,6 +22,8 @@ export const PATHS = {
   members: "/iocm/app/dm/v1.2.0/devices/ids",
   addToGroup: "/iocm/app/dm/v1.1.0/devices/addDevGroupTagToDevices",
   removeFromGroup: "/iocm/app/dm/v1.1.0/devices/deleteDevGroupTagFromDevices",
+  packages: "/iodm/northbound/v1.5.0/category",
+  upgrades: "/iodm/northbound/v1.5.0/operations",
 } as const;
 
 /** What became of a call, to compare: `200 ok`, `403 1010005`. */

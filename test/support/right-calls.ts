@@ -106,6 +106,14 @@ export const RIGHT: Readonly<Record<string, (world: World) => Right | Promise<Ri
     const deviceId = await device();
     return { body: { devGroupId: await group(deviceId), deviceIds: [deviceId] } };
   },
+  queryPackages: () => ({}),
+  queryPackage: ({ upgradePackage }) => ({ params: { fileId: upgradePackage } }),
+  removePackage: async ({ newPackage }) => ({ params: { fileId: await newPackage() } }),
+  upgradeSoftware: async ({ newUpgrade }) => ({ body: await newUpgrade("software") }),
+  upgradeFirmware: async ({ newUpgrade }) => ({ body: await newUpgrade("firmware") }),
+  queryUpgrade: async ({ upgrade }) => ({ params: { operationId: await upgrade() } }),
+  queryUpgradeDevices: async ({ upgrade }) => ({ params: { operationId: await upgrade() } }),
+  queryUpgrades: () => ({}),
 };
 
 /** A request of this operation that is right as far as is known. */

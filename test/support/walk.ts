@@ -1,12 +1,17 @@
 import { Database } from "bun:sqlite";
 import { join } from "node:path";
 import smokeDetector from "../../docs/examples/smoke-detector.json" with { type: "json" };
+import { renderUtcTime } from "../../src/platform/utc-time";
 import { setUp } from "./api";
 import { connectDevice, dataTopic, report } from "./device";
 import { eventually } from "./eventually";
 import type { Islet } from "./islet";
 import { addLoraProducts, connectServer, registerServer } from "./lora";
-import { packageDesk, signedSoftware } from "./packages";
+import { firmwareFields, packageDesk, signedFirmware, signedSoftware } from "./packages";
+
+type UpgradeKind = "software" | "firmware";
+/** Upgrades do not go on by themselves. */
+export const STILL_UPGRADES = { "upgrades.wait_ms": "3600000" };
 
 export type Sample = { readonly method: string; readonly path: string; readonly body?: Record<string, unknown> };
 
@@ -118,10 +123,31 @@ export async function furnish(islet: Islet, mark: string, callbackUrl: string) {
   const loraNode = () => behindServer("node", newNode());
 
   const desk = await packageDesk(islet, { manage, appId });
-  const uploaded = await desk.upload(await signedSoftware(next("v").slice(-16), Buffer.from(mark)), {
-    ...{ fileType: "softwarePackage", name: next("package") },
-  });
-  const upgradePackage = keep(uploaded.body.fileId);
+  const newPackage = async (kind: UpgradeKind = "software") => {
+    const version = next("v").slice(-16);
+    const content = Buffer.from(`${mark} ${version}`);
+    const more = { name: next("package") };
+    const { status, body } =
+      kind === "software"
+        ? await desk.upload(await signedSoftware(version, content), { fileType: "softwarePackage", ...more })
+        : await desk.upload(await signedFirmware(content), { ...firmwareFields(version), ...more });
+    if (status !== 201) throw new Error(JSON.stringify(body));
+    return keep(body.fileId);
+  };
+  const packages = { software: await newPackage("software"), firmware: await newPackage("firmware") };
+  /** Begins in an hour, for a device that has nothing else to do. */
+  const newUpgrade = async (kind: UpgradeKind) => {
+    const startTime = renderUtcTime(Date.now() + 3_600_000);
+    const endTime = renderUtcTime(Date.now() + 7_200_000);
+    return {
+      ...{ fileId: packages[kind], targets: { devices: [await device()] } },
+      policy: { executeType: "custom", startTime, endTime, retryType: true, retryTimes: 2 },
+    };
+  };
+  const upgrade = async (kind: UpgradeKind = "software") => {
+    const path = `/iodm/northbound/v1.5.0/operations/${kind}Upgrade`;
+    return keep((await ask<{ operationId: string }>("POST", path, await newUpgrade(kind))).operationId);
+  };
 
   // What is there for all.
   const { client: loraClient } = await connectServer(islet, loraServer);
@@ -139,12 +165,13 @@ export async function furnish(islet: Islet, mark: string, callbackUrl: string) {
   await task();
   await group(online.deviceId);
   await subscription();
+  await upgrade();
 
   return {
     ...{ app, appId, appSecret, manage, productId, sleeperProduct, callbackUrl, mark, ids, next },
     ...{ device, visited, sleeping, command, group, subscription, task, batch, newBatch },
     ...{ newGateway, newNode, loraGateway, loraNode },
-    upgradePackage,
+    ...{ upgradePackage: packages.software, newPackage, newUpgrade, upgrade },
     online: online.deviceId,
     wished,
     /** As in the texts of answers. */

@@ -9,13 +9,14 @@ export function notifyOfUpgrades(upgrades: Listenable<UpgradeEvents>, notify: No
     notify({ type, ...aboutOf(task, subTask), state }, device.appNo, { orderKey: device.no });
   });
   upgrades.on("subTaskEnded", ({ task, subTask, device }) => {
+    const result = subTask.status === "success" ? "SUCCESS" : "FAIL";
     const end = {
       ...aboutOf(task, subTask),
       curVersion: subTask.currentVersion ?? "",
       targetVersion: subTask.targetVersion ?? "",
       sourceVersion: subTask.sourceVersion ?? "",
-      result: subTask.status === "success" ? "SUCCESS" : "FAIL",
-      resultDesc: subTask.detail ?? "",
+      result,
+      resultDesc: subTask.detail ?? result, // where nobody has said more
       upgradeTimeMs: (subTask.endedAt ?? 0) - (subTask.startedAt ?? subTask.endedAt ?? 0),
     } as const;
     if (task.kind === "firmware")

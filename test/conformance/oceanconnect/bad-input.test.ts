@@ -6,13 +6,14 @@ import { type Islet, startIslet, temporaryFolder } from "../../support/islet";
 import { type Document, type Endpoint, undescribed, vendorOperations } from "../../support/open-api";
 import { watchRegistry } from "../../support/registry-watch";
 import { type Request, renderUrl, rightCall, type World, worldOf } from "../../support/right-calls";
-import { furnish } from "../../support/walk";
+import { furnish, STILL_UPGRADES } from "../../support/walk";
 
 setDefaultTimeout(60_000);
 
 const MAX_BYTES = 4_096;
 const MAX_DEPTH = 8;
 const SETTINGS = {
+  ...STILL_UPGRADES,
   "devices.online_grace_ms": "1",
   "query.max_body_bytes": `${MAX_BYTES}`,
   "query.max_body_depth": `${MAX_DEPTH}`,

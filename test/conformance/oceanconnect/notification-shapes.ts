@@ -4,6 +4,8 @@ type Check = (value: unknown) => boolean;
 export type Shape = { readonly [field: string]: Check | Shape | readonly [Shape] };
 
 const text: Check = (value) => typeof value === "string" && value !== "";
+/** Empty where there is nothing to say: of an error, when there was none. */
+const words: Check = (value) => typeof value === "string";
 const oneOf =
   (...values: string[]): Check =>
   (value) =>
@@ -115,7 +117,7 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
   },
   "1.8.16": {
     ...{ ...type("swUpgradeResultNotify"), ...SUB_TASK, ...VERSIONS, swUpgradeResult: oneOf("SUCCESS", "FAIL") },
-    ...{ upgradeTime: text, resultDesc: text, errorCode: text, description: text },
+    ...{ upgradeTime: text, resultDesc: text, errorCode: words, description: words },
   },
   "1.8.17": {
     ...{ ...type("fwUpgradeStateChangeNotify"), ...SUB_TASK, step: oneOf("0", "1", "2", "3") },

@@ -2,11 +2,14 @@ import type { MqttClient } from "mqtt";
 import roomSensor from "../../../docs/examples/room-sensor.json" with { type: "json" };
 import smokeDetector from "../../../docs/examples/smoke-detector.json" with { type: "json" };
 import smokeDetectorCodec from "../../../docs/examples/smoke-detector-codec.json" with { type: "json" };
+import type { BehaviourName } from "../../../src/simulator/upgrade/behaviour";
 import { CODES } from "../../../src/wire/coap";
 import { startCallbackReceiver } from "../../support/callback-receiver";
 import { commandTopic, connectDevice, dataTopic } from "../../support/device";
 import type { Islet } from "../../support/islet";
 import { answer, level, plainDevice, readAlarm } from "../../support/nb-iot";
+import { DETECTOR, firmwareFields, packageDesk, signedFirmware, signedSoftware } from "../../support/packages";
+import { UPGRADE_SETTINGS, upgradableDevice } from "../../support/upgradable-device";
 import { CALLER_SETTINGS, type Call, furnishCallers } from "./callers";
 import { NOTIFY_TYPES } from "./notify-types";
 import { PATHS, product } from "./product-models";
@@ -17,8 +20,11 @@ type Connectable = { readonly deviceId: string; readonly secret: string; readonl
 export const NOTIFIED_SETTINGS = {
   ...CALLER_SETTINGS,
   ...{ "devices.online_grace_ms": "0", "devices.expiry_sweep_ms": "100", "commands.ack_timeout_ms": "3000" },
+  ...UPGRADE_SETTINGS,
 };
 
+const OPERATIONS = "/iodm/northbound/v1.5.0/operations";
+type Started = { readonly operationId: string; readonly deviceId: string };
 const STATION = product("Station", "MQTT", [
   { id: "Climate", properties: [{ name: "temperature" }] },
   { id: "Power", properties: [{ name: "battery" }] },
@@ -48,7 +54,9 @@ export async function furnishNotified(islet: Islet, data: string) {
   const put = await manage("PUT", `/products/${detector}/codec`, smokeDetectorCodec);
   if (put.status !== 200) throw new Error(JSON.stringify(put.body));
 
+  const desk = await packageDesk(islet, { manage, appId: caller.appId });
   const devices = new DisposableStack();
+  const upgraded = new AsyncDisposableStack();
   const clients: MqttClient[] = [];
   async function connect(
     device: Pick<Connectable, "deviceId" | "secret">,
@@ -193,7 +201,35 @@ export async function furnishNotified(islet: Islet, data: string) {
         ...{ method: "PUT", path: `${PATHS.shadow}/${deviceId}` },
         body: { serviceDesireds: [{ serviceId, desired }] },
       }),
+    /** 1.12.4 or 1.12.5, of a detector of the simulator to a version of its own. */
+    async upgrade(kind: "software" | "firmware", behaviour: BehaviourName) {
+      const version = next("v");
+      const content = Buffer.from(`version=${version}\n${"content ".repeat(500)}`);
+      const uploaded =
+        kind === "software"
+          ? await desk.upload(await signedSoftware(version, content, DETECTOR), { fileType: "softwarePackage" })
+          : await desk.upload(await signedFirmware(content), firmwareFields(version, DETECTOR));
+      const { deviceId, nodeId } = await addByCode(detector);
+      upgraded.use(await upgradableDevice(islet, nodeId, behaviour));
+      const body = { fileId: uploaded.body.fileId, targets: { devices: [deviceId] } };
+      const call = { method: "POST", path: `${OPERATIONS}/${kind}Upgrade`, body };
+      const { operationId } = await get<{ operationId: string }>(call);
+      return { operationId, deviceId, version };
+    },
+    /** The ids that every notification of it has. */
+    async subTaskOf({ operationId, deviceId }: Started) {
+      const call = { method: "GET", path: `${OPERATIONS}/${operationId}/subOperations` };
+      const { data } = await get<{ data: { subOperationId: string }[] }>(call);
+      return { operationId, deviceId, subOperationId: data[0]?.subOperationId };
+    },
+    /** All of a type that were told of an upgrade, up to the one that is `last`, in their order. */
+    async toldOf(type: string, { operationId }: Started, last: (told: Told) => boolean): Promise<Told[]> {
+      const isOfIt = (it: Told) => it.notifyType === type && it.operationId === operationId;
+      await receiver.until((it) => isOfIt(it) && last(it));
+      return receiver.received.map(({ body }) => body).filter(isOfIt);
+    },
     async close() {
+      await upgraded.disposeAsync();
       await Promise.all(clients.map((client) => client.endAsync(true)));
       devices.dispose();
       receiver[Symbol.dispose]();
@@ -201,3 +237,9 @@ export async function furnishNotified(islet: Islet, data: string) {
   };
 }
 export type NotifiedWorld = Awaited<ReturnType<typeof furnishNotified>>;
+
+/** How a notification comes about, from outside, and what it then says. */
+export type NotifiedRow = { readonly section: string } & (
+  | { readonly told: (world: NotifiedWorld) => Promise<void> }
+  | { readonly cannot: string }
+);

@@ -17,7 +17,7 @@ import {
   type World,
   worldOf,
 } from "../../support/right-calls";
-import { furnish } from "../../support/walk";
+import { furnish, STILL_UPGRADES } from "../../support/walk";
 
 setDefaultTimeout(120_000);
 
@@ -40,6 +40,7 @@ const SETTINGS = {
   "api.calls_per_minute": "1000000",
   "batch.max_unfinished": "1000",
   // Nothing changes by itself meanwhile.
+  ...STILL_UPGRADES,
   ...{ "commands.answer_timeout_ms": "3600000", "commands.ack_timeout_ms": "3600000" },
 };
 const document = JSON.parse(JSON.stringify(oceanConnectOpenApi(harness().app))) as Document;
