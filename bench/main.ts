@@ -9,6 +9,7 @@ import { dtls } from "./dtls";
 import { floods } from "./floods";
 import { idle } from "./idle";
 import { ingest } from "./ingest";
+import { northbound } from "./northbound";
 import { purge } from "./purge-under-load";
 import { push } from "./push";
 import { register } from "./register";
@@ -32,6 +33,7 @@ const BENCHES: readonly Bench[] = [
   sleeping,
   sleepingPlain,
   floods,
+  northbound,
 ];
 /** Load average before the first bench from which on something else is at work. */
 const BUSY = 0.5;

@@ -1,8 +1,8 @@
-import { Database } from "bun:sqlite";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { defineBench } from "./bench";
 import { registerLoadDevices } from "./support/devices";
+import { multiplyDevice } from "./support/many-devices";
 import { residentBytes, startServer } from "./support/server";
 
 const SETTLE_MS = 2_000;
@@ -19,7 +19,7 @@ export const startup = defineBench({
     const server = await startServer();
     await registerLoadDevices(server, 1);
     await server.stop();
-    multiply(join(server.data, "registry.db"), quick ? 10_000 : 100_000);
+    multiplyDevice(join(server.data, "registry.db"), quick ? 10_000 : 100_000);
     return { folder: server.data, dispose: () => rmSync(server.data, { recursive: true, force: true }) };
   },
   async run(_context, { folder }) {
@@ -30,24 +30,3 @@ export const startup = defineBench({
     return { readyMs: server.readyMs, residentMegabytes };
   },
 });
-
-/** Copies the one device that there is. Its secret comes along, sealed; nobody logs in with it. */
-function multiply(path: string, wanted: number): void {
-  const db = new Database(path, { strict: true });
-  const own = new Map([
-    ["no", "i"],
-    ["gateway_no", "i"],
-    ["id", "id || '-' || i"],
-    ["node_id", "node_id || '-' || i"],
-    ["verify_key", "NULL"],
-  ]);
-  const columns = db.query<{ name: string }, []>("SELECT name FROM pragma_table_info('device')").all();
-  const names = columns.map(({ name }) => name);
-  const values = names.map((name) => own.get(name) ?? name);
-  db.run(
-    `INSERT INTO device (${names.join(", ")})
-     WITH RECURSIVE number (i) AS (SELECT max(no) + 1 FROM device UNION ALL SELECT i + 1 FROM number LIMIT ${wanted - 1})
-     SELECT ${values.join(", ")} FROM number, (SELECT * FROM device LIMIT 1)`,
-  );
-  db.close();
-}

@@ -70,3 +70,24 @@ export const NB_BENCH_MESSAGES = [
   },
 ];
 export const NB_BENCH_PAYLOAD = "00152d00000000";
+
+/** With a command that is kept for a device that sleeps. */
+export const NORTHBOUND_BENCH_PRODUCT = {
+  devicetype: { devices: [{ ...benchDevice, model: "Load3", protocolType: "LWM2M" }] },
+  servicetypes: [
+    {
+      services: BENCH_PRODUCT.servicetypes[0]?.services.map((service) => ({
+        ...service,
+        commands: [
+          {
+            commandName: "SET_INTERVAL",
+            paras: [
+              { paraName: "seconds", dataType: "int", required: true, min: 1, max: 86_400, step: 0, maxLength: 0 },
+            ],
+            responses: [],
+          },
+        ],
+      })),
+    },
+  ],
+};

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { operator } from "../../test/support/api";
 import { startIslet } from "../../test/support/islet";
-import { BENCH_PRODUCT, NB_BENCH_MESSAGES, NB_BENCH_PRODUCT } from "./bench-product";
+import { BENCH_PRODUCT, NB_BENCH_MESSAGES, NB_BENCH_PRODUCT, NORTHBOUND_BENCH_PRODUCT } from "./bench-product";
 import { endAtExit, hasEnded, removeAtExit } from "./clean-up";
 import { sumOf } from "./metrics-text";
 
@@ -20,6 +20,7 @@ export function describeProgram(): string {
   return program.length > 1 ? program.join(" ") : `${program[0]}, built ${statSync(BINARY).mtime.toISOString()}`;
 }
 
+type Access = { readonly appId: string; readonly secret: string; readonly productId: string };
 export type Server = Awaited<ReturnType<typeof startServer>>;
 
 /** The whole program as a user starts it, with fsync before every acknowledgement; `data` is kept, or a new folder. */
@@ -52,6 +53,16 @@ export async function startServer({ data, settings = {} }: { data?: string; sett
 
   const metrics = async (): Promise<string> => (await fetch(`http://${islet.ready.http}/metrics`)).text();
 
+  async function addApplication(model: unknown) {
+    const manage = await operator(islet);
+    const { appId, secret } = (await manage<{ appId: string; secret: string }>("POST", "/apps", { name: "bench" }))
+      .body;
+    const product = await manage<{ productId: string }>("POST", `/apps/${appId}/products`, model);
+    if (product.status !== 201) throw new Error(`product: ${JSON.stringify(product)}`);
+    const access: Access = { appId, secret, productId: product.body.productId };
+    return { manage, access };
+  }
+
   async function stop(): Promise<void> {
     await islet.stop();
     hasEnded(islet.pid);
@@ -71,27 +82,17 @@ export async function startServer({ data, settings = {} }: { data?: string; sett
       return datagrams("coaps");
     },
     /** A fresh application with the product of the bench. */
-    async setUp(): Promise<{ appId: string; secret: string; productId: string }> {
-      const manage = await operator(islet);
-      const { appId, secret } = (await manage<{ appId: string; secret: string }>("POST", "/apps", { name: "bench" }))
-        .body;
-      const product = await manage<{ productId: string }>("POST", `/apps/${appId}/products`, BENCH_PRODUCT);
-      if (product.status !== 201) throw new Error(`product: ${JSON.stringify(product)}`);
-      return { appId, secret, productId: product.body.productId };
-    },
+    setUp: async () => (await addApplication(BENCH_PRODUCT)).access,
     /** The same for NB-IoT: a product whose codec is declared field by field. */
-    async setUpNb(): Promise<{ appId: string; secret: string; productId: string }> {
-      const manage = await operator(islet);
-      const { appId, secret } = (await manage<{ appId: string; secret: string }>("POST", "/apps", { name: "bench" }))
-        .body;
-      const product = await manage<{ productId: string }>("POST", `/apps/${appId}/products`, NB_BENCH_PRODUCT);
-      if (product.status !== 201) throw new Error(`product: ${JSON.stringify(product)}`);
-      const { productId } = product.body;
+    async setUpNb(): Promise<Access> {
+      const { manage, access } = await addApplication(NB_BENCH_PRODUCT);
       const codec = { kind: "messages", messages: NB_BENCH_MESSAGES };
-      const put = await manage("PUT", `/products/${productId}/codec`, codec);
+      const put = await manage("PUT", `/products/${access.productId}/codec`, codec);
       if (put.status !== 200) throw new Error(`codec: ${JSON.stringify(put)}`);
-      return { appId, secret, productId };
+      return access;
     },
+    /** The same for whoever only asks for devices and sends them commands. */
+    setUpNorthbound: async () => (await addApplication(NORTHBOUND_BENCH_PRODUCT)).access,
     metrics,
     /** Reports that fitted the model and are on disk. */
     stored: async (): Promise<number> => sumOf(await metrics(), "islet_reports_total", 'outcome="stored"'),

@@ -6,4 +6,18 @@ export interface Ids {
   next(): string;
 }
 
-export const randomIds: Ids = { next: () => randomBytes(16).toString("hex") };
+const BYTES = 16;
+const BATCH = 256; // ids whose bytes are asked for at once: a call for each costs more than all the rest of it
+let pool = "";
+let at = 0;
+
+export const randomIds: Ids = {
+  next() {
+    if (at === pool.length) {
+      pool = randomBytes(BYTES * BATCH).toString("hex");
+      at = 0;
+    }
+    at += 2 * BYTES;
+    return pool.slice(at - 2 * BYTES, at);
+  },
+};

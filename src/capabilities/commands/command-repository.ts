@@ -68,14 +68,14 @@ export function commandRepository(db: Database) {
     "SELECT * FROM command WHERE carrier_no = ? AND mid = ? AND open = 1",
   );
   const selectOpenOf = db.query<CommandRow, [number]>(
-    `SELECT * FROM command INDEXED BY command_open_mid WHERE carrier_no = ? AND open = 1
+    `SELECT * FROM command INDEXED BY command_open_mid WHERE carrier_no = +? AND open = 1
        AND dispatch = 'connected' ORDER BY no`,
   );
   const countOpenOf = db.query<{ count: number }, [number]>(
     "SELECT count(*) AS count FROM command WHERE carrier_no = ? AND open = 1",
   );
   const selectLastMid = db.query<{ mid: number }, [number]>(
-    "SELECT mid FROM command WHERE carrier_no = ? ORDER BY no DESC LIMIT 1",
+    "SELECT mid FROM command WHERE carrier_no = +? ORDER BY no DESC LIMIT 1",
   );
   const selectOverdue = db.query<CommandRow, [number, number]>(
     "SELECT * FROM command WHERE open = 1 AND queued = 0 AND answer_until_ms <= ? ORDER BY answer_until_ms LIMIT ?",

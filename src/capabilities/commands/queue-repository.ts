@@ -10,12 +10,12 @@ export type QueueRepository = ReturnType<typeof queueRepository>;
 export function queueRepository(db: Database) {
   // What was sent before, then immediate ones, then what waits; the oldest of each.
   const selectNextQueued = db.query<CommandRow, [number]>(
-    `SELECT * FROM command WHERE queued = 1 AND device_no = ?
+    `SELECT * FROM command WHERE queued = 1 AND device_no = +?
        ORDER BY CASE WHEN status = 'PENDING' THEN 2 WHEN issued_times = 0 THEN 1 ELSE 0 END, no LIMIT 1`,
   );
   const selectPendingOf = db.query<CommandRow, [number, number]>(
     `SELECT * FROM command INDEXED BY command_queue
-       WHERE queued = 1 AND device_no = ? AND status = 'PENDING' AND answer_until_ms > ? ORDER BY no`,
+       WHERE queued = 1 AND device_no = +? AND status = 'PENDING' AND answer_until_ms > +? ORDER BY no`,
   );
   const countPendingOf = db.query<{ count: number }, [number, number]>(
     `SELECT count(*) AS count FROM command INDEXED BY command_queue

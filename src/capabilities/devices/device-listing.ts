@@ -41,15 +41,15 @@ export function deviceListing(db: Database, few = FEW) {
   function conditionsOf(filter: DeviceFilter, { gatewayNo, tag }: Named): Conditions {
     const { nodeType, deviceType, location, name, status, startMs, endMs } = filter;
     return {
-      ...(gatewayNo !== undefined && { gatewayId: { sql: "gateway_no = ?", value: gatewayNo } }),
-      ...(name !== undefined && { name: { sql: "name_key = ?", value: textKey(name) } }),
-      ...(location !== undefined && { location: { sql: "location_key = ?", value: textKey(location) } }),
-      ...(deviceType !== undefined && { deviceType: { sql: "device_type = ?", value: deviceType } }),
-      ...(nodeType !== undefined && { nodeType: { sql: "node_type = ?", value: nodeType } }),
-      ...(status !== undefined && { status: { sql: "status = ?", value: status } }),
+      ...(gatewayNo !== undefined && { gatewayId: { sql: "gateway_no = +?", value: gatewayNo } }),
+      ...(name !== undefined && { name: { sql: "name_key = +?", value: textKey(name) } }),
+      ...(location !== undefined && { location: { sql: "location_key = +?", value: textKey(location) } }),
+      ...(deviceType !== undefined && { deviceType: { sql: "device_type = +?", value: deviceType } }),
+      ...(nodeType !== undefined && { nodeType: { sql: "node_type = +?", value: nodeType } }),
+      ...(status !== undefined && { status: { sql: "status = +?", value: status } }),
       ...(tag !== undefined && { tag: { sql: HAS_TAG, value: tag.no } }),
-      ...(startMs !== undefined && { startMs: { sql: "created_at_ms >= ?", value: startMs } }),
-      ...(endMs !== undefined && { endMs: { sql: "created_at_ms <= ?", value: endMs } }),
+      ...(startMs !== undefined && { startMs: { sql: "created_at_ms >= +?", value: startMs } }),
+      ...(endMs !== undefined && { endMs: { sql: "created_at_ms <= +?", value: endMs } }),
     };
   }
 
@@ -93,7 +93,7 @@ export function deviceListing(db: Database, few = FEW) {
       const rows = db
         .query<ReadRow, Binding[]>(
           `WITH wanted AS MATERIALIZED (SELECT ${no} AS no, ${time} AS created_at_ms ${matching}
-             ORDER BY ${time}${direction}, ${no}${direction} LIMIT ? OFFSET ?)
+             ORDER BY ${time}${direction}, ${no}${direction} LIMIT (? + 0) OFFSET (? + 0))
            SELECT ${DEVICE_COLUMNS} FROM wanted CROSS JOIN device ON device.no = wanted.no
            ORDER BY wanted.created_at_ms${direction}, wanted.no${direction}`,
         )
@@ -118,7 +118,7 @@ const HAS_TAG = `EXISTS (SELECT 1 FROM device_tag
 function plan(appNo: number, conditions: Conditions, index: string | undefined): Plan {
   if (index === undefined) return planByTag(conditions);
   const used = Object.values(conditions);
-  const where = ["app_no = ?", ...used.map(({ sql }) => sql)].join(" AND ");
+  const where = ["app_no = +?", ...used.map(({ sql }) => sql)].join(" AND ");
   return {
     no: "device.no",
     time: "device.created_at_ms",
@@ -133,7 +133,7 @@ function planByTag({ tag, startMs, endMs, ...others }: Conditions): Plan {
     it ? [{ ...it, sql: it.sql.replace("created_at_ms", "registered_ms") }] : [],
   );
   const asked = Object.values(others);
-  const used = [...(tag ? [{ sql: "tag_no = ?", value: tag.value }] : []), ...period, ...asked];
+  const used = [...(tag ? [{ sql: "tag_no = +?", value: tag.value }] : []), ...period, ...asked];
   const join = asked.length > 0 ? "CROSS JOIN device ON device.no = device_tag.device_no" : "";
   return {
     no: "device_tag.device_no",

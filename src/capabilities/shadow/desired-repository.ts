@@ -20,10 +20,10 @@ export function desiredRepository(db: Database) {
     "SELECT service_id, properties FROM desired_service WHERE device_no = ? AND service_id = ?",
   );
   const selectAll = db.query<ServiceRow, [number]>(
-    "SELECT service_id, properties FROM desired_service WHERE device_no = ? ORDER BY service_id",
+    "SELECT service_id, properties FROM desired_service WHERE device_no = +? ORDER BY service_id",
   );
   const selectOpen = db.query<ServiceRow, [number]>(
-    "SELECT service_id, properties FROM desired_service WHERE device_no = ? AND open = 1 ORDER BY service_id",
+    "SELECT service_id, properties FROM desired_service WHERE device_no = +? AND open = 1 ORDER BY service_id",
   );
   const selectAnyOpen = db.query<{ one: number }, [number]>(
     "SELECT 1 AS one FROM desired_service INDEXED BY desired_service_open WHERE device_no = ? AND open = 1 LIMIT 1",

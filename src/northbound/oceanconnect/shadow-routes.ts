@@ -11,10 +11,9 @@ import { anyObject, integer, MAX_INTEGER, optional, periodOf, text, utcTime } fr
 import { type NamedDevicesPorts, namedDevices } from "./named-devices";
 import { type NamedService, nameServices, type ReportedPorts } from "./reported-services";
 
-const PATHS = [
-  "/iocm/app/shadow/v1.5.0/devices/:deviceId",
-  "/iocm/app/shadow/v1.5.0/devices/devices/:deviceId", // as printed in the examples
-] as const;
+/** As printed in the examples. */
+export const ODD_SHADOW_PATH = "/iocm/app/shadow/v1.5.0/devices/devices/:deviceId";
+const PATHS = ["/iocm/app/shadow/v1.5.0/devices/:deviceId", ODD_SHADOW_PATH] as const;
 const Modify = z.object({
   serviceDesireds: z.array(z.object({ serviceId: text(256, 1), desired: anyObject() })).min(1),
 });
