@@ -319,6 +319,8 @@ export function commandQueue(parts: Parts) {
       }
     },
 
+    isHeld: (deviceNo: number): boolean => holds.has(deviceNo),
+
     hold(deviceNo: number): () => void {
       holds.set(deviceNo, (holds.get(deviceNo) ?? 0) + 1);
       let isHeld = true;

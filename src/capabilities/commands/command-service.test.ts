@@ -232,6 +232,19 @@ test.each(REFUSALS)("%s is refused and leaves nothing behind", async (_rule, sig
   expect(statuses()).toEqual([]);
 });
 
+test("during an upgrade a command is sent, and the trace warns", async () => {
+  const warnings = () => platform.traced.filter(({ reason }) => reason === "device_in_upgrade");
+  platform.link.connected.add(1).add(2);
+  const release = platform.commands.hold(2);
+  expect((await platform.commands.send(APP, SET)).status).toBe("SENT");
+  expect(warnings()).toEqual([]);
+  await platform.commands.send(APP, { ...SET, deviceId: "meter" }); // behind the gateway that is upgraded
+  expect(warnings()).toMatchObject([{ deviceNo: 3, kind: "command", detail: expect.stringContaining("SET") }]);
+  release();
+  await platform.commands.send(APP, { ...SET, deviceId: "meter" });
+  expect(warnings()).toHaveLength(1);
+});
+
 test("another application's device is not found", async () => {
   platform.link.connected.add(1);
   expect(await rejection(platform.commands.send("app-2" as AppId, SET))).toBe("DEVICE_NOT_FOUND");

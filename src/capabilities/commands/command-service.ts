@@ -81,7 +81,7 @@ export function createCommandService(parts: CommandParts): CommandService & {
     },
   });
   const shared = { transactor, store, apply, clock, log, trace, settings };
-  const connected = connectedCommands({ ...shared, repository, links });
+  const connected = connectedCommands({ ...shared, repository, links, isInUpgrade: (no) => queue.isHeld(no) });
   const queue = commandQueue({ ...shared, commands: repository, repository: queued, link: sleepingLink });
   const expiring = expiry({ ...shared, repository: queued });
   const tasks = cancelTasks({ ...shared, db, queue: queued, devices, ids });

@@ -157,7 +157,10 @@ export interface CommandService {
   recover(): Promise<void>;
   /** Once, when the way to devices that sleep is open: what waits goes on where the device listens. */
   resume(): Promise<void>;
-  /** Nothing more leaves the queue of a device that sleeps until the returned function is called. Holds add up. */
+  /**
+   * The device is busy with an upgrade: nothing more leaves the queue of one that sleeps until the returned function is
+   * called. A connected one gets what is sent to it, as its application wants it at once; the trace warns. Holds add up.
+   */
   hold(deviceNo: number): () => void;
   /** Ends the exchanges under way; their commands stay as they are, for the next run. */
   stop(): Promise<void>;

@@ -18,6 +18,8 @@ type Parts = {
   readonly links: readonly DeviceLink[];
   readonly store: StoreCommand;
   readonly apply: ApplyChange;
+  /** Is it in the middle of an upgrade? */
+  readonly isInUpgrade: (deviceNo: number) => boolean;
   readonly clock: Clock;
   readonly log: Log;
   readonly trace: TraceSink;
@@ -25,7 +27,7 @@ type Parts = {
 };
 
 /** Commands to devices with a connection, or behind a gateway that has one (platform.md 7.4). */
-export function connectedCommands({ repository, transactor, links, store, apply, ...parts }: Parts) {
+export function connectedCommands({ repository, transactor, links, store, apply, isInUpgrade, ...parts }: Parts) {
   const { clock, log, trace, settings } = parts;
 
   async function issue(device: Device, serviceType: string, request: CommandRequest): Promise<Command> {
@@ -40,8 +42,18 @@ export function connectedCommands({ repository, transactor, links, store, apply,
     return handOver(link, stored);
   }
 
-  async function handOver(link: DeviceLink, { command, mid, carrierNo }: StoredCommand): Promise<Command> {
+  /** It is sent all the same; but it may make the upgrade fail, or be lost in a restart (ota.md 4.5). */
+  function warnInUpgrade({ command, carrierNo }: StoredCommand): void {
+    const { deviceNo } = command;
+    if (!isInUpgrade(deviceNo) && !isInUpgrade(carrierNo)) return;
+    const detail = `${describeCommand(command)}: sent during an upgrade, which may fail by it`;
+    trace.record({ deviceNo, kind: "command", outcome: "succeeded", reason: "device_in_upgrade", detail });
+  }
+
+  async function handOver(link: DeviceLink, stored: StoredCommand): Promise<Command> {
+    const { command, mid, carrierNo } = stored;
     const { no, mode, serviceId, method, paras, deviceId } = command;
+    warnInUpgrade(stored);
     const message = { mid, serviceId, method, paras, deviceId, ...(mode === "NOACK" && { atMostOnce: true }) };
     const outcome = await link
       .sendCommand(carrierNo, message, () => change(no, { type: "acknowledged" }).catch(reportFault(command)))

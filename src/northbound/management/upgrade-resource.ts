@@ -19,15 +19,31 @@ const names = z.array(name).min(1);
 
 const targets = {
   devices: names.optional().openapi({ description: "deviceIds; either these or deviceGroups" }),
-  deviceGroups: names.optional().openapi({ description: "names; with them the three names of the product are needed" }),
+  deviceGroups: names.optional().openapi({
+    description:
+      "names; with them the three names of the product are needed, and members of other products are left out",
+  }),
   deviceType: name.optional(),
   model: name.optional(),
   manufacturerName: name.optional(),
 };
 const policy = {
-  executeType: z.enum(EXECUTE_TYPES).default("now").openapi({ description: "custom: between startTime and endTime" }),
-  retryTimes: z.int().min(0).max(5).default(0),
-  retryIntervalSeconds: z.int().min(1).max(86_400).default(DEFAULT_INTERVAL_S),
+  executeType: z.enum(EXECUTE_TYPES).default("now").openapi({
+    description:
+      "now: fails for a device that is ABNORMAL, waits for others; device_online: waits for every device; custom: begins between startTime and endTime",
+  }),
+  retryTimes: z
+    .int()
+    .min(0)
+    .max(5)
+    .default(0)
+    .openapi({ description: "how often a device that failed is tried again" }),
+  retryIntervalSeconds: z
+    .int()
+    .min(1)
+    .max(86_400)
+    .default(DEFAULT_INTERVAL_S)
+    .openapi({ description: "from a failure to the next try" }),
   maxConcurrent: z.int().min(1).optional().openapi({ description: "devices that are upgraded at the same time" }),
   spreadSeconds: z
     .int()
@@ -48,8 +64,8 @@ const policy = {
 };
 export const NewUpgradeBody = z
   .strictObject({
-    name: name.optional(),
-    kind: z.enum(PACKAGE_KINDS),
+    name: name.optional().openapi({ description: "left out: made of kind and versions" }),
+    kind: z.enum(PACKAGE_KINDS).openapi({ description: "of all packages" }),
     packages: z.array(name).min(1).openapi({
       description:
         "fileIds; several, when the source versions they are for do not overlap: each device gets the one that fits",
@@ -70,9 +86,9 @@ export function toNewUpgrade({ policy: given, ...input }: NewUpgradeBody, operat
 }
 
 const counts = z.object({
-  total: z.int(),
+  total: z.int().openapi({ description: "devices; those of the other statuses add up to it" }),
   wait: z.int(),
-  processing: z.int(),
+  processing: z.int().openapi({ description: "those that wait for their device or a retry included" }),
   success: z.int(),
   fail: z.int(),
   stop: z.int(),
@@ -84,13 +100,16 @@ export const UpgradeResource = z
     appId: z.string(),
     name: z.string(),
     kind: z.enum(PACKAGE_KINDS),
-    operator: z.string(),
-    origin: z.enum(["Portal", "Northbound"]),
-    packages: z.array(z.string()),
+    operator: z.string().openapi({ description: "who created it: an operator, or the application" }),
+    origin: z.enum(["Portal", "Northbound"]).openapi({ description: "this API, or the vendor's" }),
+    packages: z.array(z.string()).openapi({ description: "fileIds" }),
     targets: z.object(targets),
     policy: z.object({ ...policy, startTime: Timestamp.optional(), endTime: Timestamp.optional() }),
-    status: z.enum(TASK_STATUSES),
-    paused: z.enum(["byOperator", "byFailures"]).optional(),
+    status: z.enum(TASK_STATUSES).openapi({ description: "failed: it has ended, and at least one device failed" }),
+    paused: z
+      .enum(["byOperator", "byFailures"])
+      .optional()
+      .openapi({ description: "no further device begins; byFailures: see policy.pauseOnFailure" }),
     counts,
     createdAt: Timestamp,
     startedAt: Timestamp.optional(),
@@ -135,11 +154,16 @@ export const SubTaskResource = z
     status: z.enum(SUB_TASK_STATUSES),
     stage: z.enum(STAGES).optional().openapi({ description: "of processing: what is awaited" }),
     retryAt: Timestamp.optional().openapi({ description: "it failed, and is tried again then" }),
+    way: z
+      .enum(UPGRADE_WAYS)
+      .optional()
+      .openapi({
+        description: "object5: firmware over LwM2M; pcp: software over LwM2M and CoAP; mqtt: events and HTTP",
+      }),
     executions: z.int().openapi({ description: "attempts that have ended" }),
-    way: z.enum(UPGRADE_WAYS).optional(),
-    packageId: z.string().optional(),
-    sourceVersion: z.string().optional(),
-    currentVersion: z.string().optional(),
+    packageId: z.string().optional().openapi({ description: "fileId of the package that fits its version" }),
+    sourceVersion: z.string().optional().openapi({ description: "that it told before the upgrade" }),
+    currentVersion: z.string().optional().openapi({ description: "that it told last" }),
     targetVersion: z.string().optional(),
     detail: z.string().optional().openapi({ description: "what it waits for, or why it failed" }),
     errorCode: z.string().optional().openapi({ description: "as the device said it" }),
@@ -177,7 +201,7 @@ export const DryRunItemResource = z
     deviceId: z.string(),
     wouldUpgrade: z.boolean(),
     obstacle: z.string().optional().openapi({ description: "why it would not be upgraded" }),
-    warnings: z.array(z.string()),
+    warnings: z.array(z.string()).openapi({ description: "what does not hinder: commands under way, not online, …" }),
     version: z.string().optional().openapi({ description: "as it was last known" }),
     packageId: z.string().optional(),
     targetVersion: z.string().optional(),

@@ -29,14 +29,16 @@ const SubTaskQuery = z.strictObject({ ...pageQuery, status: z.enum(SUB_TASK_STAT
 const UpgradeList = listOf("UpgradeList", UpgradeResource);
 const DryRun = z
   .object({ items: z.array(DryRunItemResource), total: z.int() })
-  .openapi("UpgradeDryRun", { description: `up to ${MAX_DRY_RUN_ITEMS} devices of ${"`total`"}` });
+  .openapi("UpgradeDryRun", {
+    description: `up to ${MAX_DRY_RUN_ITEMS} devices of ${"`total`"}; of large groups it is an upper bound`,
+  });
 
 /** What can be done with one: `path` behind its address. */
 const ACTIONS = [
   ["stop", "stopUpgrade", "Stop an upgrade: what is unfinished ends; no device is called back from installing"],
-  ["retry", "retryUpgrade", "Run again what has failed or was stopped, with all its retries"],
+  ["retry", "retryUpgrade", "Run again, from the beginning and with all its retries, what has failed or was stopped"],
   ["pause", "pauseUpgrade", "Start no further devices; those that have begun go on"],
-  ["resume", "resumeUpgrade", "Go on with an upgrade that was paused, or that paused itself"],
+  ["resume", "resumeUpgrade", "Go on with an upgrade that was paused, or paused itself; failures are counted anew"],
 ] as const;
 
 type Ports = { applications: Pick<ApplicationService, "get">; upgrades: UpgradeService };
@@ -146,7 +148,7 @@ export function upgradeRoutes({ applications, upgrades }: Ports) {
         path: "/upgrades/{operationId}",
         operationId: "deleteUpgrade",
         tags: ["Upgrades"],
-        summary: "Delete an upgrade that has ended",
+        summary: "Delete an upgrade that has ended; stop it first if it has not",
         request: { params: UpgradePath },
         responses: { 204: done, ...problems(404, 409) },
       }),

@@ -20,7 +20,7 @@ export type Object5Way = {
   stop(): void;
 };
 
-/** Firmware by object 5 of LwM2M (ota.md 8.1). See README.md. */
+/** Firmware by object 5 of LwM2M (ota.md 8.1). See docs/upgrades.md. */
 export function object5Way(parts: Object5Parts): Object5Way {
   const { desk, links, clock, log, settings } = parts;
   const tracked = trackedDevices(desk);

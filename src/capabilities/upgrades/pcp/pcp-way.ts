@@ -54,7 +54,7 @@ export type Pcp = Pick<PcpParts, "desk" | "transactor" | "log" | "trace" | "sett
 const QUERY_VERSION = encodePlatformMessage({ type: "queryVersionRequest" });
 const EXECUTE = encodePlatformMessage({ type: "executeRequest" });
 
-/** Software by PCP (pcp.md, ota.md 8.2), whatever carries it. See README.md. */
+/** Software by PCP (pcp.md, ota.md 8.2), whatever carries it. See docs/upgrades.md. */
 export function pcpWay(parts: PcpParts): { readonly link: UpgradeLink; readonly uplink: PcpUplink } {
   const { carriers, links, transactor, clock, log, metrics, settings } = parts;
   const steady = steadyTime(clock);
