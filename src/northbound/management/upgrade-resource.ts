@@ -154,12 +154,9 @@ export const SubTaskResource = z
     status: z.enum(SUB_TASK_STATUSES),
     stage: z.enum(STAGES).optional().openapi({ description: "of processing: what is awaited" }),
     retryAt: Timestamp.optional().openapi({ description: "it failed, and is tried again then" }),
-    way: z
-      .enum(UPGRADE_WAYS)
-      .optional()
-      .openapi({
-        description: "object5: firmware over LwM2M; pcp: software over LwM2M and CoAP; mqtt: events and HTTP",
-      }),
+    way: z.enum(UPGRADE_WAYS).optional().openapi({
+      description: "object5: firmware over LwM2M; pcp: software over LwM2M and CoAP; mqtt: events and HTTP",
+    }),
     executions: z.int().openapi({ description: "attempts that have ended" }),
     packageId: z.string().optional().openapi({ description: "fileId of the package that fits its version" }),
     sourceVersion: z.string().optional().openapi({ description: "that it told before the upgrade" }),

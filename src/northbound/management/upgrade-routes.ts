@@ -27,11 +27,9 @@ const UpgradeQuery = z.strictObject({
 });
 const SubTaskQuery = z.strictObject({ ...pageQuery, status: z.enum(SUB_TASK_STATUSES).optional() });
 const UpgradeList = listOf("UpgradeList", UpgradeResource);
-const DryRun = z
-  .object({ items: z.array(DryRunItemResource), total: z.int() })
-  .openapi("UpgradeDryRun", {
-    description: `up to ${MAX_DRY_RUN_ITEMS} devices of ${"`total`"}; of large groups it is an upper bound`,
-  });
+const DryRun = z.object({ items: z.array(DryRunItemResource), total: z.int() }).openapi("UpgradeDryRun", {
+  description: `up to ${MAX_DRY_RUN_ITEMS} devices of ${"`total`"}; of large groups it is an upper bound`,
+});
 
 /** What can be done with one: `path` behind its address. */
 const ACTIONS = [
