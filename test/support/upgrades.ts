@@ -14,8 +14,9 @@ import {
   upgradeBehaviour,
 } from "../../src/simulator/upgrade/behaviour";
 import { createMqttDeviceUpgrade } from "../../src/simulator/upgrade/run-mqtt-upgrade";
-import { DEFAULT_TRANSMISSION } from "../../src/wire/coap";
+import { CODES, DEFAULT_TRANSMISSION, decodeMessage, OPTIONS } from "../../src/wire/coap";
 import { PSK_AES_128_CCM_8 } from "../../src/wire/dtls";
+import { decodePlatformMessage } from "../../src/wire/pcp";
 import { ADMIN_PASSWORD, type Islet } from "./islet";
 import { login, type Registered, setUpNbIot } from "./nb-iot";
 import { packageDesk, SENSOR } from "./packages";
@@ -178,6 +179,9 @@ type DeviceOptions = {
   readonly ackTimeoutMs?: number;
   readonly command?: (payload: Uint8Array) => void;
   readonly answers?: readonly ((payload: Uint8Array) => Uint8Array | undefined)[];
+  /** It has installed. */
+  readonly installs?: () => void;
+  /** Each datagram, as it is on the wire. */
   readonly datagram?: (bytes: Uint8Array, way: "out" | "in") => void;
 };
 const QUICK_TIMES = { ...UPGRADE_TIMES, slowPaceMs: 20, installMs: 100, restartMs: 100, answerMs: 1_000 };
@@ -187,6 +191,18 @@ const behaviourOf = (it: string | UpgradeBehaviour): UpgradeBehaviour => {
   if (!found) throw new Error(`no behaviour ${String(it)}`);
   return found;
 };
+
+/** What tells this message from others, if it is the order to install: PCP 23, or the execution of /5/0/2. */
+export function orderIn(datagram: Uint8Array): string | undefined {
+  const message = decodeMessage(datagram);
+  const path = message.options.flatMap(({ number, value }) =>
+    number === OPTIONS.uriPath.number ? [Buffer.from(value).toString()] : [],
+  );
+  const decoded = decodePlatformMessage(message.payload);
+  const isPcp = decoded.kind === "message" && decoded.message.type === "executeRequest";
+  const isObject5 = message.code === CODES.post && path.join("/") === "5/0/2";
+  return isPcp || isObject5 ? `${message.messageId} ${Buffer.from(message.token).toString("hex")}` : undefined;
+}
 
 /** A simulated device over UDP at this address, plain or with DTLS. */
 export function lwm2mDevice(address: string, options: DeviceOptions) {
@@ -201,27 +217,28 @@ export function lwm2mDevice(address: string, options: DeviceOptions) {
   const [host = "", port = ""] = address.split(/:(?=\d+$)/);
   const installed: Installed[] = [];
   const failures: string[] = [];
+  const orders = new Set<string>();
   const udp = udpNetwork({ host, port: Number(port) });
   const simulated: Lwm2mDevice = startLwm2mDevice({
     ...{ nodeId: device.nodeId, psk: Uint8Array.fromHex(device.psk), clock: systemClock, random },
-    network: !options.datagram
-      ? udp
-      : {
-          async open(local, receive) {
-            const socket = await udp.open(local, (bytes) => {
-              options.datagram?.(bytes, "in");
-              receive(bytes);
-            });
-            return {
-              port: socket.port,
-              close: socket.close,
-              send(bytes) {
-                options.datagram?.(bytes, "out");
-                socket.send(bytes);
-              },
-            };
+    network: {
+      async open(local, receive) {
+        const socket = await udp.open(local, (bytes) => {
+          const order = isSecure ? undefined : orderIn(bytes);
+          if (order !== undefined) orders.add(order);
+          options.datagram?.(bytes, "in");
+          receive(bytes);
+        });
+        return {
+          port: socket.port,
+          close: socket.close,
+          send(bytes) {
+            options.datagram?.(bytes, "out");
+            socket.send(bytes);
           },
-        },
+        };
+      },
+    },
     settings: {
       ...{ style, queueMode: options.awakeMs !== undefined, awakeMs: options.awakeMs ?? 60_000 },
       ...{ lifetimeSeconds: 86_400, confirmable: true, observeWaitMs: 10_000, rebootMs: 100, logBytes: 10 },
@@ -240,7 +257,12 @@ export function lwm2mDevice(address: string, options: DeviceOptions) {
           blockSize: 512,
           httpPieceBytes: 1_024,
         },
-        on: { installed: (way, it, sum) => void installed.push({ way, version: it, sha256: sum }) },
+        on: {
+          installed(way, it, sum) {
+            installed.push({ way, version: it, sha256: sum });
+            options.installs?.();
+          },
+        },
       },
     },
     on: {
@@ -260,6 +282,10 @@ export function lwm2mDevice(address: string, options: DeviceOptions) {
     device,
     installed,
     failures,
+    /** How often it was told to install. A message that comes again is the same one, also for a device that has restarted. Plain only. */
+    get orders() {
+      return orders.size;
+    },
     register: simulated.register,
     report: simulated.report,
     get isRegistered() {

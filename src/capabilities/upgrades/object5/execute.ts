@@ -1,7 +1,7 @@
 import { failureOf } from "../objects/read-resource";
 import type { StepOutcome, UpgradeOrder } from "../upgrade-link";
 import { readState } from "./device";
-import { DOWNLOADED, UPDATE } from "./firmware-object";
+import { DOWNLOADED, UPDATE, UPDATING } from "./firmware-object";
 import { judge } from "./judge";
 import type { Object5 } from "./object5";
 import type { Tracked } from "./tracked";
@@ -36,6 +36,12 @@ export async function execute(
   if (answer.kind === "done") return "sent";
   const failure = failureOf(answer);
   if (failure.kind !== "failed") return failure.kind;
+  // A repetition of the very order that it has followed: it may have restarted since, and knows nothing of it.
+  const now = await readState(link, deviceNo);
+  if (typeof now !== "string" && (now.state === UPDATING || (now.result ?? 0) > 0)) {
+    await judge(object5, order, it, now);
+    return "sent";
+  }
   const reason = `the device refused to install the firmware: ${failure.why}`;
   await object5.tell(order, { type: "failed", code: failure.why, reason });
   return "sent";

@@ -373,6 +373,17 @@ describe("the order to install", () => {
     expect(it.desk.facts()).toEqual(facts);
   });
 
+  test.each([
+    [{ state: 0, result: 1 }, ["succeeded undefined"]],
+    [{ state: 3, result: 0 }, ["updating"]],
+    [{ state: 0, result: 8 }, ["failed 8: Firmware update failed"]],
+  ])("that comes again to a device that has restarted, and says %j, is no refusal", async (said, facts) => {
+    Object.assign(it.device, said);
+    expect(await it.perform("execute", "executing")).toBe("sent");
+    expect(it.device.log()).toEqual(["execute /5/0/2", "read /5/0/3", "read /5/0/5"]);
+    expect(it.desk.facts()).toEqual(facts);
+  });
+
   test("is refused, or gets no answer", async () => {
     expect(await it.perform("execute", "executing")).toBe("sent");
     expect(it.desk.facts()).toEqual(["failed 4.05: the device refused to install the firmware: 4.05"]);
