@@ -95,7 +95,7 @@ export async function upgradeLab(content: Uint8Array) {
   const addresses = await server.listen();
   upgradeWays.listening(addresses);
   opened.defer(() => server.stop());
-  const [object5, pcp] = upgradeWays.links;
+  const [object5, pcp] = ways.upgradeLinks;
   if (!object5 || !pcp || !addresses.coap || !addresses.coaps) throw new Error("not open");
   const open = opened.move();
   return {
