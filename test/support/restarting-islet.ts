@@ -1,9 +1,20 @@
 import { type Islet, startIslet } from "./islet";
 
-/** A process that is killed and started again, on the same data and the same ports of the devices. */
-export async function restartingIslet({ data, settings }: { data: string; settings: Record<string, string> }) {
+/** A process that is killed and started again, on the same data and the same ports of the devices; `keeps` others too. */
+export async function restartingIslet({
+  data,
+  settings,
+  keeps = [],
+}: {
+  data: string;
+  settings: Record<string, string>;
+  keeps?: readonly ("http" | "mqtt")[];
+}) {
   let islet: Islet = await startIslet({ data, settings });
-  const { coap, coaps } = islet.ready;
+  const { ready } = islet;
+  const kept = Object.fromEntries(
+    (["coap", "coaps", ...keeps] as const).map((name) => [`${name}.listen`, ready[name]]),
+  );
   let runs = 1;
   const isRunning = () => islet.isRunning;
   return {
@@ -23,7 +34,7 @@ export async function restartingIslet({ data, settings }: { data: string; settin
     async start(): Promise<Islet> {
       if (isRunning()) throw new Error("the process still runs");
       runs++;
-      islet = await startIslet({ data, settings: { ...settings, "coap.listen": coap, "coaps.listen": coaps } });
+      islet = await startIslet({ data, settings: { ...settings, ...kept } });
       return islet;
     },
     [Symbol.asyncDispose]: () => islet[Symbol.asyncDispose](),

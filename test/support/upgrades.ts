@@ -14,7 +14,7 @@ import {
   upgradeBehaviour,
 } from "../../src/simulator/upgrade/behaviour";
 import { createMqttDeviceUpgrade } from "../../src/simulator/upgrade/run-mqtt-upgrade";
-import { CODES, DEFAULT_TRANSMISSION, decodeMessage, OPTIONS } from "../../src/wire/coap";
+import { CODES, DEFAULT_TRANSMISSION, decodeMessage, OPTIONS, renderCode } from "../../src/wire/coap";
 import { PSK_AES_128_CCM_8 } from "../../src/wire/dtls";
 import { decodePlatformMessage } from "../../src/wire/pcp";
 import { ADMIN_PASSWORD, type Islet } from "./islet";
@@ -181,8 +181,8 @@ type DeviceOptions = {
   readonly answers?: readonly ((payload: Uint8Array) => Uint8Array | undefined)[];
   /** It has installed. */
   readonly installs?: () => void;
-  /** Each datagram, as it is on the wire. */
-  readonly datagram?: (bytes: Uint8Array, way: "out" | "in") => void;
+  /** Each datagram, as it is on the wire; "lost": it is. */
+  readonly datagram?: (bytes: Uint8Array, way: "out" | "in") => "lost" | undefined;
 };
 const QUICK_TIMES = { ...UPGRADE_TIMES, slowPaceMs: 20, installMs: 100, restartMs: 100, answerMs: 1_000 };
 
@@ -192,16 +192,25 @@ const behaviourOf = (it: string | UpgradeBehaviour): UpgradeBehaviour => {
   return found;
 };
 
-/** What tells this message from others, if it is the order to install: PCP 23, or the execution of /5/0/2. */
-export function orderIn(datagram: Uint8Array): string | undefined {
-  const message = decodeMessage(datagram);
-  const path = message.options.flatMap(({ number, value }) =>
-    number === OPTIONS.uriPath.number ? [Buffer.from(value).toString()] : [],
+/** A message of the platform to a plain device: the name of a PCP message, or method and path; `id` tells it from others. */
+export function saidIn(datagram: Uint8Array): { name: string; id: string } {
+  const { code, options, payload, messageId, token } = decodeMessage(datagram);
+  const path = options.flatMap(({ number, value }) =>
+    number === OPTIONS.uriPath.number ? [`/${Buffer.from(value)}`] : [],
   );
-  const decoded = decodePlatformMessage(message.payload);
-  const isPcp = decoded.kind === "message" && decoded.message.type === "executeRequest";
-  const isObject5 = message.code === CODES.post && path.join("/") === "5/0/2";
-  return isPcp || isObject5 ? `${message.messageId} ${Buffer.from(message.token).toString("hex")}` : undefined;
+  const decoded = decodePlatformMessage(payload);
+  const method = METHODS[code] ?? renderCode(code);
+  const what =
+    payload.length > 0 && code === CODES.put && path.join("") === "/5/0/1" && Buffer.from(payload).includes("://");
+  const name = decoded.kind === "message" ? decoded.message.type : `${method} ${path.join("")}${what ? " uri" : ""}`;
+  return { name, id: `${name} ${messageId} ${Buffer.from(token).toString("hex")}` };
+}
+const METHODS: Readonly<Record<number, string>> = { [CODES.get]: "GET", [CODES.post]: "POST", [CODES.put]: "PUT" };
+const ORDERS: readonly string[] = ["executeRequest", "POST /5/0/2"];
+/** What tells this message from others, if it is the order to install: PCP 23, or the execution of /5/0/2. */
+function orderIn(datagram: Uint8Array): string | undefined {
+  const { name, id } = saidIn(datagram);
+  return ORDERS.includes(name) ? id : undefined;
 }
 
 /** A simulated device over UDP at this address, plain or with DTLS. */
@@ -224,17 +233,16 @@ export function lwm2mDevice(address: string, options: DeviceOptions) {
     network: {
       async open(local, receive) {
         const socket = await udp.open(local, (bytes) => {
+          if (options.datagram?.(bytes, "in") === "lost") return;
           const order = isSecure ? undefined : orderIn(bytes);
           if (order !== undefined) orders.add(order);
-          options.datagram?.(bytes, "in");
           receive(bytes);
         });
         return {
           port: socket.port,
           close: socket.close,
           send(bytes) {
-            options.datagram?.(bytes, "out");
-            socket.send(bytes);
+            if (options.datagram?.(bytes, "out") !== "lost") socket.send(bytes);
           },
         };
       },
@@ -304,6 +312,7 @@ type MqttOptions = {
   readonly pieceBytes?: number;
   readonly heard?: (eventType: string) => void;
   readonly said?: (text: string) => void;
+  readonly installs?: () => void;
 };
 
 /** A simulated device over MQTT. Resolves when it is connected and listens. */
@@ -328,7 +337,12 @@ export async function mqttDevice(address: string, options: MqttOptions) {
         return client.publish(topic, text);
       },
       drop: () => client.drop(),
-      on: { installed: (way, it, sum) => void installed.push({ way, version: it, sha256: sum }) },
+      on: {
+        installed(way, it, sum) {
+          installed.push({ way, version: it, sha256: sum });
+          options.installs?.();
+        },
+      },
     },
   );
   const { listener } = upgrade;
@@ -371,5 +385,6 @@ export async function registerSensor({ app, sensorId }: Pick<UpgradeSetup, "app"
   const { body } = await app<{ deviceId: string; secret: string }>("POST", "/iocm/app/reg/v2.0.0/deviceCredentials", {
     ...{ deviceInfo: { nodeId }, productId: sensorId, mqttConnect: true },
   });
+  if (body.deviceId === undefined) throw new Error(`register: ${JSON.stringify(body)}`);
   return body;
 }
