@@ -33,7 +33,7 @@ test(`${DEVICES} sub-tasks never hold up the event loop`, async () => {
   const folder = mkdtempSync(join(tmpdir(), "islet-upgrades-"));
   const it = upgradeBench({
     ...{ clock: manualClock(), path: join(folder, "registry.db"), runningClock: systemClock },
-    settings: { waitMs: 100, dutyCycle: 0.9 },
+    settings: { waitMs: 100, dutyCycle: 0.9, maxUnfinished: DEVICES },
   });
   try {
     it.db.run("PRAGMA synchronous = OFF"); // the disk of the machine is not what is measured
