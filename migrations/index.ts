@@ -26,6 +26,7 @@ import telemetryTraces from "./telemetry/0003-traces.sql" with { type: "text" };
 import telemetryMqttInbound from "./telemetry/0004-mqtt-inbound.sql" with { type: "text" };
 import telemetryDtlsWindows from "./telemetry/0005-dtls-windows.sql" with { type: "text" };
 import telemetryResourceValues from "./telemetry/0013-resource-values.sql" with { type: "text" };
+import telemetryDtlsWindowMarks from "./telemetry/0022-dtls-window-marks.sql" with { type: "text" };
 
 /** Applied in this order, once each. Append only: a released migration is never edited. */
 export const REGISTRY_MIGRATIONS: readonly Migration[] = [
@@ -58,4 +59,5 @@ export const TELEMETRY_MIGRATIONS: readonly Migration[] = [
   { name: "0004-mqtt-inbound", sql: telemetryMqttInbound },
   { name: "0005-dtls-windows", sql: telemetryDtlsWindows },
   { name: "0013-resource-values", sql: telemetryResourceValues },
+  { name: "0022-dtls-window-marks", sql: telemetryDtlsWindowMarks },
 ];

@@ -4,7 +4,7 @@ import { manualClock } from "../../platform/testing/manual-clock";
 import { CIPHER_SUITES, type DtlsSession, EMPTY_WINDOW, isReplay, MAX_SEQUENCE, sessionKeys } from "../../wire/dtls";
 import { Random } from "../../wire/testing/random";
 import { cookieSecrets } from "./cookie-secrets";
-import { mergeWindows } from "./merge-windows";
+import { fromMark, mergeWindows, NOTHING_ACKNOWLEDGED, toMark } from "./merge-windows";
 import { pskLookUp } from "./psk-login";
 import { addressKey, connectionKey, sessionRoutes } from "./routes";
 import { keyMark, openSession, sealSession } from "./sealed-session";
@@ -47,14 +47,25 @@ describe("sequenceRange", () => {
 describe("mergeWindows", () => {
   const stored = { top: 10, low: 0b101, high: 0 };
   test("what was stored last is exact", () => {
-    expect(mergeWindows(stored, 10)).toEqual(stored);
-    expect(mergeWindows(stored, -1)).toEqual(stored);
-    expect(mergeWindows(EMPTY_WINDOW, -1)).toEqual(EMPTY_WINDOW);
+    expect(mergeWindows(stored, { top: 10, late: false })).toEqual(stored);
+    expect(mergeWindows(stored, NOTHING_ACKNOWLEDGED)).toEqual(stored);
+    expect(mergeWindows(EMPTY_WINDOW, NOTHING_ACKNOWLEDGED)).toEqual(EMPTY_WINDOW);
   });
   test("what was acknowledged later counts as seen up to there", () => {
-    const merged = mergeWindows(stored, 12);
+    const merged = mergeWindows(stored, { top: 12, late: false });
     const seen = Array.from({ length: 15 }, (_, number) => isReplay(merged, number));
     expect(seen).toEqual(Array.from({ length: 15 }, (_, number) => number <= 12));
+  });
+  test("one that had been overtaken and was acknowledged later is nowhere else, so all before it count as seen", () => {
+    const merged = mergeWindows(stored, { top: 10, late: true });
+    expect([isReplay(merged, 9), isReplay(merged, 3), isReplay(merged, 11)]).toEqual([true, true, false]);
+    expect(mergeWindows(stored, { top: 9, late: true })).toEqual(stored); // older than what was stored
+  });
+  test("what is known of it is one number on disk, which grows with it", () => {
+    const known = [NOTHING_ACKNOWLEDGED, { top: 0, late: false }, { top: 0, late: true }, { top: 2 ** 48, late: true }];
+    const marks = known.map(toMark);
+    expect(marks.toSorted((a, b) => a - b)).toEqual(marks);
+    expect(marks.map(fromMark)).toEqual(known);
   });
 });
 

@@ -48,7 +48,7 @@ export class SessionPeer implements Peer {
     if (!session?.isOpen) return undefined;
     const top = session.connection.newestSequence;
     session.enclosedTop = Math.max(session.enclosedTop, top);
-    return windowMoved(this.deviceNo, this.sessionNo, top);
+    return windowMoved(this.deviceNo, this.sessionNo, { top, late: top <= session.storedTop });
   }
 
   attach(session: Session): void {

@@ -1,6 +1,7 @@
 import type { Database } from "bun:sqlite";
 import type { EnclosedRow } from "../../platform/storage/storage-writer";
 import type { ReplayWindow } from "../../wire/dtls";
+import { type Acknowledged, fromMark, NOTHING_ACKNOWLEDGED, toMark } from "./merge-windows";
 import type { Route } from "./routes";
 
 export type SessionRow = {
@@ -67,8 +68,8 @@ export function sessionRepository(registry: Database, telemetry: Database) {
   const removeOfDevice = registry.query<null, [number]>("DELETE FROM dtls_session WHERE device_no = ?");
   const lastGeneration = registry.query<{ no: number }, []>("SELECT no FROM dtls_generation");
   const setGeneration = registry.query<null, [number]>("UPDATE dtls_generation SET no = ?");
-  const acknowledged = telemetry.query<{ top: number }, [number, number]>(
-    "SELECT top FROM dtls_window WHERE device_no = ? AND session_no = ?",
+  const acknowledged = telemetry.query<{ mark: number }, [number, number]>(
+    "SELECT mark FROM dtls_window WHERE device_no = ? AND session_no = ?",
   );
 
   return {
@@ -111,7 +112,10 @@ export function sessionRepository(registry: Database, telemetry: Database) {
       setGeneration.run(generation);
       return generation;
     },
-    acknowledgedTop: (deviceNo: number, no: number): number => acknowledged.get(deviceNo, no)?.top ?? -1,
+    acknowledged(deviceNo: number, no: number): Acknowledged {
+      const row = acknowledged.get(deviceNo, no);
+      return row ? fromMark(row.mark) : NOTHING_ACKNOWLEDGED;
+    },
   };
 }
 export type SessionRepository = ReturnType<typeof sessionRepository>;
@@ -128,14 +132,14 @@ export function forgetStoredSessions(registry: Database): void {
 const GENERATION_EPOCH_MS = Date.UTC(2026, 0, 1);
 
 /** Row of `telemetry.db`, enclosed in the transaction of what is acknowledged. Numbers of sessions only grow. */
-const WINDOW_MOVED = `INSERT INTO dtls_window (device_no, session_no, top) VALUES (?, ?, ?)
+const WINDOW_MOVED = `INSERT INTO dtls_window (device_no, session_no, mark) VALUES (?, ?, ?)
 ON CONFLICT (device_no) DO UPDATE SET
-  top = CASE WHEN session_no = excluded.session_no THEN MAX(top, excluded.top) ELSE excluded.top END,
+  mark = CASE WHEN session_no = excluded.session_no THEN MAX(mark, excluded.mark) ELSE excluded.mark END,
   session_no = excluded.session_no
 WHERE excluded.session_no >= session_no`;
-export const windowMoved = (deviceNo: number, sessionNo: number, top: number): EnclosedRow => ({
+export const windowMoved = (deviceNo: number, sessionNo: number, acknowledged: Acknowledged): EnclosedRow => ({
   sql: WINDOW_MOVED,
-  values: [deviceNo, sessionNo, top],
+  values: [deviceNo, sessionNo, toMark(acknowledged)],
 });
 /** For `deletedDevicesPurge`. */
 export const DELETE_DTLS_WINDOW_OF_DEVICE = "DELETE FROM dtls_window WHERE device_no = ?";

@@ -25,6 +25,8 @@ export class Session {
   sequenceLimit: number;
   /** Highest record number that went into somebody else's transaction. */
   enclosedTop = -1;
+  /** Top of the newest window that was, or is just being, written. */
+  storedTop: number;
   /** Monotonic ms of the last authentic record, or the last one sent. */
   usedAt: number;
   usedMs: number;
@@ -49,6 +51,7 @@ export class Session {
     this.address = init.written.address;
     this.port = init.written.port;
     this.written = init.written;
+    this.storedTop = init.written.window.top;
     this.sequenceLimit = init.sequenceLimit;
     this.usedAt = init.usedAt;
     this.usedMs = init.written.usedMs;

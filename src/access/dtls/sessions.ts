@@ -95,7 +95,7 @@ export function createSessions(options: SessionsOptions) {
       return undefined;
     }
     const { address, port, usedMs } = row;
-    const window = mergeWindows(row.window, repository.acknowledgedTop(row.deviceNo, no));
+    const window = mergeWindows(row.window, repository.acknowledged(row.deviceNo, no));
     const session = new Session({
       no,
       deviceNo: row.deviceNo,
@@ -175,6 +175,7 @@ export function createSessions(options: SessionsOptions) {
         if (!session.isOpen || snapshot === undefined) continue;
         const { nextSequence, window } = snapshot;
         const { address, port, usedMs } = session;
+        session.storedTop = window.top;
         const written: Written = { nextSequence, window, address, port, usedMs };
         repository.update(session.no, { ...written, generation });
         done.push([session, written]);
