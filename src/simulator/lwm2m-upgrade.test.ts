@@ -195,7 +195,8 @@ describe("object 5", () => {
       const uri = `${isSecure ? "coaps" : "coap"}://192.0.2.9/package/1`;
       expect(code(await request(CODES.put, "/5/0/1", uri))).toBe("2.04");
       await eventually(() => read("/5/0/3"), "2");
-      expect(code(await request(CODES.post, "/5/0/2"))).toBe("2.04");
+      // Its answer may be lost; a device that has begun meanwhile says no to the repetition.
+      expect(loss > 0 ? ["2.04", "4.05"] : ["2.04"]).toContain(code(await request(CODES.post, "/5/0/2")));
       await until("an installation", () => installed.length > 0);
       expect(installed).toEqual([`object5 2.0.0 ${SHA256}`]);
       await eventually(() => read("/3/0/3"), "2.0.0");

@@ -278,8 +278,10 @@ describe("repeated failures", () => {
       const answer = failure(it.tokens.login(appId, guess)).then(() => {
         answeredAt = it.clock.monotonic();
       });
-      while (answeredAt === undefined) {
-        await Bun.password.hash("pass the time", { algorithm: "argon2id", memoryCost: 64, timeCost: 1 });
+      for (let turn = 0; answeredAt === undefined; turn++) {
+        // The check of the secret takes real time. First the price of one is passed with it, so that only a wait is left.
+        const cost = turn < 2 ? {} : { memoryCost: 64, timeCost: 1 };
+        await Bun.password.hash("pass the time", { algorithm: "argon2id", ...cost });
         if (answeredAt === undefined) await it.clock.advance(50);
       }
       await answer;
