@@ -2,7 +2,7 @@
 // Plain Node, no dependency, because it runs before there are any.
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -77,15 +77,21 @@ async function runTests(bun, args) {
     step("the binary builds", bun, ["scripts/build.ts"]);
   }
   console.log("— the tests pass");
-  // Much of the time is waiting for processes and disks: two halves at once. The second one is shown when it has ended.
-  const halves = args.length === 0 ? [["test/"], ["src/", "bench/"]] : [args];
-  const results = await Promise.all(halves.map((filters, at) => runHalf(bun, filters, at === 0)));
+  // Much of the time is waiting for processes and disks: three parts at once. What is not the first is shown at its end.
+  const parts = args.length === 0 ? [["test/journeys/"], besideJourneys(), ["src/", "bench/"]] : [args];
+  const results = await Promise.all(parts.map((filters, at) => runPart(bun, filters, at === 0)));
   const sum = (key) => results.reduce((total, result) => total + result[key], 0);
   console.log(`${sum("passed")} passed, ${sum("failed")} failed`);
   process.exit(sum("failed") > 0 || results.some(({ passed }) => passed === 0) ? 1 : 0);
 }
 
-async function runHalf(bun, filters, isShown) {
+/** Everything else of `test`: folders, and files beside them. */
+const besideJourneys = () =>
+  readdirSync(join(root, "test"), { withFileTypes: true })
+    .filter(({ name }) => name !== "journeys")
+    .map((it) => `test/${it.name}${it.isDirectory() ? "/" : ""}`);
+
+async function runPart(bun, filters, isShown) {
   const child = spawn(bun, ["test", "--timeout", "30000", ...filters], {
     cwd: root,
     stdio: ["ignore", "pipe", "pipe"],
