@@ -1,5 +1,5 @@
 /**
- * Campaigns over a bad network. CAMPAIGN_DEVICES: how many devices each has (100 when it is not set; issue 5 asks for
+ * Campaigns over a bad network. CAMPAIGN_DEVICES: how many devices each has (200 when it is not set; issue 5 asks for
  * 1,000). SEED: of the network and the devices.
  */
 import { Database } from "bun:sqlite";
@@ -21,7 +21,7 @@ import {
   type UpgradedLwm2m,
 } from "../support/upgrades";
 
-const DEVICES = Number(process.env.CAMPAIGN_DEVICES ?? 100);
+const DEVICES = Number(process.env.CAMPAIGN_DEVICES ?? 200);
 const SEED = Number(process.env.SEED ?? crypto.getRandomValues(new Uint32Array(1))[0]);
 const MOST_MS = 60_000 + DEVICES * 400;
 setDefaultTimeout(2 * MOST_MS);
