@@ -1,16 +1,13 @@
 import { randomUUID } from "node:crypto";
 import type { LiveDevice } from "../../capabilities/devices/device";
 import type { EventLink, SystemEvent } from "../../capabilities/devices/event-link";
-import { encodeString, isTopicName, type PublishView, type QoS } from "../../wire/mqtt";
+import { encodeString, type PublishView, type QoS } from "../../wire/mqtt";
 import { type Connection, PAUSE } from "./connection";
 import type { Hub } from "./hub";
-import { isDuplicate, passOn, refuse, ticketFor } from "./inbound";
+import { acknowledgeAfter, isDuplicate, refuse } from "./inbound";
 import { sendDownlink } from "./outbound";
-import { INBOUND_RELEASED } from "./session-repository";
-import { NO_TICKET, NOBODY } from "./sessions";
-import { grantedQoS } from "./subscribed-topic";
+import { firstSubscribed } from "./subscribed-topic";
 import { readSystemEvents, renderSystemEvent } from "./system-event";
-import { answerTicket } from "./ticket";
 import { eventTopic } from "./topics";
 
 /**
@@ -25,23 +22,10 @@ export function takeEvents(hub: Hub, connection: Connection, device: LiveDevice,
   }
   if (isDuplicate(hub, connection, view)) return;
   hub.counters.inbound[connection.protocol].event.add();
-  const { qos, packetId } = view; // the view is another message's by then
-  const plain = ticketFor(view);
-  const ticket = qos === 0 ? plain : answerTicket(plain, hub.nextAnswer());
-  passOn(hub, connection, view, ticket);
   connection.pause(PAUSE.events);
-  const stored = () => {
-    if (ticket !== plain) connection.answerStored(ticket);
-    connection.resume(PAUSE.events);
-  };
-  inOrder(hub, device, read.events).then(stored, (error: unknown) => {
-    hub.log.error("mqtt_event_not_stored", { deviceId: device.id, error });
-    const sessionNo = connection.session?.no;
-    hub.abandoned(connection, ticket);
-    if (qos === 2 && sessionNo !== undefined)
-      hub.ingest.pass(NOBODY, NO_TICKET, { sql: INBOUND_RELEASED, values: [sessionNo, packetId] });
-    stored();
-  });
+  void acknowledgeAfter(hub, connection, view, inOrder(hub, device, read.events), (error) =>
+    hub.log.error("mqtt_event_not_stored", { deviceId: device.id, error }),
+  ).finally(() => connection.resume(PAUSE.events));
 }
 
 async function inOrder(hub: Hub, { no }: LiveDevice, events: readonly SystemEvent[]): Promise<void> {
@@ -63,11 +47,7 @@ export function tellListening(hub: Hub, connection: Connection): void {
 function listeningTopic(connection: Connection): { topic: string; qos: QoS } | undefined {
   const { device, loginId, state } = connection;
   if (state !== "open" || !device) return undefined;
-  for (const topic of [loginId, device.id, device.nodeId].map(eventTopic)) {
-    const qos = isTopicName(topic) ? grantedQoS(connection, topic) : undefined;
-    if (qos !== undefined) return { topic, qos };
-  }
-  return undefined;
+  return firstSubscribed(connection, [loginId, device.id, device.nodeId].map(eventTopic));
 }
 
 export function mqttEventLink(hub: Hub): EventLink {

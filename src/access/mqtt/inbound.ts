@@ -47,20 +47,36 @@ export function takeAnswer(
 ): void {
   if (isDuplicate(hub, connection, view)) return;
   hub.counters.inbound[connection.protocol].answer.add();
+  void acknowledgeAfter(hub, connection, view, tellCommands(hub, owner, answer), (error) =>
+    hub.log.error("mqtt_answer_not_stored", { deviceId: owner.id, mid: answer.mid, error }),
+  );
+}
+
+/**
+ * The message takes its place in the order of acknowledgements now, and is acknowledged when `work` is on disk. When that
+ * fails it was never received: the device sends it again, also with QoS 2 and after a restart. Resolves after either.
+ */
+export function acknowledgeAfter(
+  hub: Hub,
+  connection: Connection,
+  view: PublishView,
+  work: Promise<unknown>,
+  failed: (error: unknown) => void,
+): Promise<void> {
+  const { qos, packetId } = view; // the view is another message's by then
   const plain = ticketFor(view);
-  const ticket = view.qos === 0 ? plain : answerTicket(plain, hub.nextAnswer());
+  const ticket = qos === 0 ? plain : answerTicket(plain, hub.nextAnswer());
   passOn(hub, connection, view, ticket);
-  const stored = () => {
+  const answer = () => {
     if (ticket !== plain) connection.answerStored(ticket);
   };
-  const { qos, packetId } = view; // the view is another message's by then
-  tellCommands(hub, owner, answer).then(stored, (error: unknown) => {
-    hub.log.error("mqtt_answer_not_stored", { deviceId: owner.id, mid: answer.mid, error });
+  return work.then(answer, (error: unknown) => {
+    failed(error);
     const sessionNo = connection.session?.no;
     hub.abandoned(connection, ticket);
     if (qos === 2 && sessionNo !== undefined)
       hub.ingest.pass(NOBODY, NO_TICKET, { sql: INBOUND_RELEASED, values: [sessionNo, packetId] });
-    stored();
+    answer();
   });
 }
 

@@ -4,12 +4,9 @@ import type { StepOutcome } from "../../capabilities/upgrades/upgrade-link";
 import { encodeString, type PublishView } from "../../wire/mqtt";
 import type { Connection } from "./connection";
 import type { Hub } from "./hub";
-import { passOn, ticketFor } from "./inbound";
+import { acknowledgeAfter, passOn, ticketFor } from "./inbound";
 import { sendDownlink } from "./outbound";
-import { INBOUND_RELEASED } from "./session-repository";
-import { NO_TICKET, NOBODY } from "./sessions";
 import { subscribedTopic } from "./subscribed-topic";
-import { answerTicket } from "./ticket";
 
 /** A frame of PCP that came by data/binary: acknowledged when what follows from it is on disk, in its place. */
 export function takePcp(
@@ -20,26 +17,8 @@ export function takePcp(
   taken: Exclude<PcpTaken, "business">,
 ): void {
   hub.counters.inbound[connection.protocol].upgrade.add();
-  const plain = ticketFor(view);
-  if (taken === "done" || view.qos === 0) {
-    passOn(hub, connection, view, plain);
-    if (taken !== "done") taken.catch(lost(hub, owner));
-    return;
-  }
-  const ticket = answerTicket(plain, hub.nextAnswer());
-  passOn(hub, connection, view, ticket);
-  const { qos, packetId } = view; // the view is another message's by then
-  taken.then(
-    () => connection.answerStored(ticket),
-    (error: unknown) => {
-      lost(hub, owner)(error);
-      const sessionNo = connection.session?.no;
-      hub.abandoned(connection, ticket);
-      if (qos === 2 && sessionNo !== undefined)
-        hub.ingest.pass(NOBODY, NO_TICKET, { sql: INBOUND_RELEASED, values: [sessionNo, packetId] });
-      connection.answerStored(ticket);
-    },
-  );
+  if (taken === "done") passOn(hub, connection, view, ticketFor(view));
+  else void acknowledgeAfter(hub, connection, view, taken, lost(hub, owner));
 }
 
 const lost = (hub: Hub, owner: LiveDevice) => (error: unknown) =>

@@ -1,15 +1,12 @@
 import type { LiveDevice } from "../../capabilities/devices/device";
 import type { SubDeviceTask } from "../../capabilities/devices/sub-devices";
-import { encodeString, isTopicName, type PublishView } from "../../wire/mqtt";
+import { encodeString, type PublishView } from "../../wire/mqtt";
 import { type Connection, PAUSE } from "./connection";
 import type { Hub } from "./hub";
-import { isDuplicate, passOn, ticketFor } from "./inbound";
+import { acknowledgeAfter, isDuplicate, passOn, ticketFor } from "./inbound";
 import { sendDownlink } from "./outbound";
-import { INBOUND_RELEASED } from "./session-repository";
-import { NO_TICKET, NOBODY } from "./sessions";
 import { parseSubDeviceRequest, renderAnswer, renderRefusal, type SubDeviceRequest } from "./sub-device-message";
-import { grantedQoS } from "./subscribed-topic";
-import { answerTicket } from "./ticket";
+import { firstSubscribed } from "./subscribed-topic";
 import { subDeviceAnswerTopic } from "./topics";
 
 /**
@@ -30,30 +27,11 @@ export function takeSubDevices(hub: Hub, connection: Connection, view: PublishVi
     return;
   }
   counters.sub_devices.add();
-  const { qos, packetId } = view; // the view is another message's by then
-  const plain = ticketFor(view);
-  const ticket = qos === 0 ? plain : answerTicket(plain, hub.nextAnswer());
-  passOn(hub, connection, view, ticket);
   connection.pause(PAUSE.subDevices);
-
-  function end(): void {
-    if (ticket !== plain) connection.answerStored(ticket);
-    connection.resume(PAUSE.subDevices);
-  }
-  run(hub, gateway, request).then(
-    (answer) => {
-      tell(hub, connection, answer);
-      end();
-    },
-    (error: unknown) => {
-      hub.log.error("mqtt_sub_devices_not_stored", { deviceId: gateway.id, error });
-      const sessionNo = connection.session?.no;
-      hub.abandoned(connection, ticket);
-      if (qos === 2 && sessionNo !== undefined)
-        hub.ingest.pass(NOBODY, NO_TICKET, { sql: INBOUND_RELEASED, values: [sessionNo, packetId] });
-      end();
-    },
-  );
+  const answered = run(hub, gateway, request).then((answer) => tell(hub, connection, answer));
+  void acknowledgeAfter(hub, connection, view, answered, (error) =>
+    hub.log.error("mqtt_sub_devices_not_stored", { deviceId: gateway.id, error }),
+  ).finally(() => connection.resume(PAUSE.subDevices));
 }
 
 async function run(hub: Hub, gateway: LiveDevice, request: Extract<SubDeviceRequest, { kind: "request" }>) {
@@ -72,12 +50,10 @@ function trace(hub: Hub, { no }: LiveDevice, reason: string, detail: string): vo
 function tell(hub: Hub, connection: Connection, answer: object): void {
   const { device, loginId } = connection;
   if (connection.state !== "open" || !device) return;
-  const topic = [loginId, device.id, device.nodeId]
-    .map(subDeviceAnswerTopic)
-    .find((it) => isTopicName(it) && grantedQoS(connection, it) !== undefined);
-  if (topic === undefined) return;
+  const target = firstSubscribed(connection, [loginId, device.id, device.nodeId].map(subDeviceAnswerTopic));
+  if (!target) return;
   const payload = new TextEncoder().encode(JSON.stringify(answer));
-  sendDownlink(hub, connection, 0, { topic: encodeString(topic), payload, mid: 0, delivered() {} }).catch(
+  sendDownlink(hub, connection, 0, { topic: encodeString(target.topic), payload, mid: 0, delivered() {} }).catch(
     (error: unknown) => hub.log.error("mqtt_sub_devices_not_answered", { deviceId: device.id, error }),
   );
 }

@@ -14,8 +14,18 @@ export function subscribedTopic(
   const owner = ownDevice(hub, connection, deviceId);
   if (!owner) return undefined;
   const ids = owner === connection.device ? [connection.loginId, owner.id, owner.nodeId] : [owner.id, owner.nodeId];
-  for (const id of ids) {
-    const topic = commandTopic(id, mode);
+  return firstSubscribed(
+    connection,
+    ids.map((id) => commandTopic(id, mode)),
+  );
+}
+
+/** The first of these names of one topic that is subscribed to. */
+export function firstSubscribed(
+  connection: Connection,
+  topics: readonly string[],
+): { topic: string; qos: QoS } | undefined {
+  for (const topic of topics) {
     const qos = isTopicName(topic) ? grantedQoS(connection, topic) : undefined; // an id may hold a wildcard
     if (qos !== undefined) return { topic, qos };
   }
@@ -23,7 +33,7 @@ export function subscribedTopic(
 }
 
 /** [MQTT-3.3.5-1] The highest of all filters that match; undefined when none does. */
-export function grantedQoS({ session }: Connection, topic: string): QoS | undefined {
+function grantedQoS({ session }: Connection, topic: string): QoS | undefined {
   let highest: QoS | undefined;
   for (const [filter, qos] of session?.subscriptions ?? [])
     if ((highest === undefined || qos > highest) && matches(filter, topic)) highest = qos;
