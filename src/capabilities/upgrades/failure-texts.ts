@@ -1,3 +1,4 @@
+import { RESULT_CODES } from "../../wire/pcp";
 import type { UpgradeKind } from "./upgrade";
 
 /** What people read of how upgrades ended. The vendor's words, exact (ota.md 10); applications compare them. */
@@ -35,47 +36,12 @@ export const TEXTS = {
 export const versionTimeout = (kind: UpgradeKind): string =>
   kind === "firmware" ? TEXTS.firmwareVersionTimeout : TEXTS.softwareVersionTimeout;
 
-const UPDATE_RESULTS: Readonly<Record<number, string>> = {
-  2: TEXTS.storage,
-  3: TEXTS.memory,
-  4: TEXTS.connectionLost,
-  5: TEXTS.integrity,
-  6: TEXTS.packageType,
-  7: TEXTS.uri,
-  8: TEXTS.updateFailed,
-  9: TEXTS.protocol,
-};
-/** Of `/5/0/5` (ota.md 8.1); undefined for 0 (nothing has happened) and 1 (success). */
-export function updateResultText(result: number): string | undefined {
-  if (result === 0 || result === 1) return undefined;
-  return UPDATE_RESULTS[result] ?? `unknown update result ${result}`;
-}
-
-/** Shared by PCP (pcp.md 5.7) and the progress reports over MQTT (ota.md 8.3). */
-const RESULT_CODES: Readonly<Record<number, string>> = {
-  1: "device in use",
-  2: "poor signal",
-  3: "already the latest version",
-  4: "low battery",
-  5: "insufficient storage space",
-  6: "download timeout",
-  7: "upgrade package verification failure",
-  8: "unsupported upgrade package type",
-  9: "insufficient memory",
-  10: "upgrade package installation failure",
-};
-const INTERNAL = "internal exception";
-
-/** Result code of a PCP message; `known`: those that its column of pcp.md 5.7 has. Undefined: success. */
-export function pcpResultText(code: number, known?: readonly number[]): string | undefined {
-  if (code === 0) return undefined;
-  const text = code === 0x7f ? INTERNAL : RESULT_CODES[code];
-  if (text !== undefined && (known?.includes(code) ?? true)) return text;
-  return `unknown result code 0x${code.toString(16).toUpperCase().padStart(2, "0")}`;
-}
+/** Codes 1 to 10 of progress reports over MQTT are those of PCP, with its texts (ota.md 8.3, pcp.md 5.7). */
+const SHARED = new Map(RESULT_CODES.filter(({ code }) => code <= 0x0a).map(({ code, text }) => [code as number, text]));
 
 /** `result_code` of an upgrade_progress_report. Undefined: success. */
 export function mqttResultText(code: number): string | undefined {
   if (code === 0) return undefined;
-  return (code === 255 ? INTERNAL : RESULT_CODES[code]) ?? `unknown result code ${code}`;
+  return (code === 255 ? INTERNAL : SHARED.get(code)) ?? `unknown result code ${code}`;
 }
+const INTERNAL = "internal exception";

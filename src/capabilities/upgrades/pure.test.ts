@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { seededRandom } from "../../platform/testing/seeded-random";
-import { mqttResultText, pcpResultText, TEXTS, updateResultText } from "./failure-texts";
+import { resultText } from "../../wire/pcp";
+import { mqttResultText, TEXTS } from "./failure-texts";
+import { failureText } from "./object5/update-result";
 import { places } from "./places";
 import { NO_CELL, PLACE_DEFAULTS, placeKey, placeOf, placesOf, radioLevel } from "./radio";
 import { findOverlap, matchesPattern, OverBudget, patternsOverlap, supportsVersion } from "./source-patterns";
@@ -155,16 +157,15 @@ describe("places", () => {
 
 describe("what device results are called", () => {
   test("update results of object 5", () => {
-    expect([0, 1, 2, 8, 9, 42].map(updateResultText)).toEqual([
+    expect([0, 1, 2, 8, 9, 42].map(failureText)).toEqual([
       ...[undefined, undefined, TEXTS.storage, TEXTS.updateFailed, "Unsupported protocol", "unknown update result 42"],
     ]);
   });
   test("codes of PCP, in their messages only", () => {
-    expect(pcpResultText(0)).toBeUndefined();
-    expect([pcpResultText(4), pcpResultText(0x7f), pcpResultText(0x0b)]).toEqual([
+    expect([4, 0x7f, 0x0b].map((code) => resultText("upgradeResultRequest", code))).toEqual([
       ...["low battery", "internal exception", "unknown result code 0x0B"],
     ]);
-    expect(pcpResultText(2, [5, 6, 7, 8])).toBe("unknown result code 0x02");
+    expect(resultText("downloadResultRequest", 2)).toBe("unknown result code 0x02");
   });
   test("codes of MQTT", () => {
     expect([0, 10, 255, 127].map(mqttResultText)).toEqual([
