@@ -63,7 +63,7 @@ export function openUpgradeWays({ config, ways, wantedObservations, ...parts }: 
 }
 
 /** `host:port` of a URI: the configured host, or where the listener is; `own`, when it listens everywhere. */
-export function hostFor(configured: string, listener: ListenAddress, own: () => string): string {
+function hostFor(configured: string, listener: ListenAddress, own: () => string): string {
   const isAny = listener.hostname === "0.0.0.0" || listener.hostname === "::" || listener.hostname === "";
   return withPort(configured || (isAny ? own() : listener.hostname), listener);
 }

@@ -11,7 +11,8 @@ import { renderUtcTime } from "../../platform/utc-time";
 import type { FrontEnv } from "../http/request-env";
 import { known, list, paged, time } from "./answer-fields";
 import type { Call, Endpoints } from "./endpoint";
-import { MAX_INTEGER, optional, text } from "./fields";
+import { optional, text } from "./fields";
+import { page, pageOf } from "./upgrade-page";
 
 const PATH = "/iodm/northbound/v1.5.0/category";
 
@@ -21,17 +22,15 @@ export const FILE_TYPES = { firmwarePackage: "firmware", softwarePackage: "softw
 >;
 const FILE_TYPE_OF = { firmware: "firmwarePackage", software: "softwarePackage" } as const;
 
-const wholeNumber = z.string().regex(/^[+-]?\d{1,15}$/, "is not a whole number");
 const filter = optional(text(256));
 const List = z.object({
+  ...page,
   fileType: optional(z.enum(Object.keys(FILE_TYPES) as (keyof typeof FILE_TYPES)[])),
   deviceType: filter,
   model: filter,
   manufacturerName: filter,
   manufactureName: filter, // as the example of 1.12.1 spells it
   version: filter,
-  pageNo: optional(wholeNumber),
-  pageSize: optional(wholeNumber),
 });
 
 const CategoryInfo = z.object({
@@ -53,8 +52,7 @@ export function packageRoutes({ call }: Endpoints, packages: Packages) {
     .get(
       PATH,
       call("1.12.1", { needs: "own", query: List, response: RESPONSES.page }, ({ application, query }) => {
-        const pageNo = within("pageNo", query.pageNo, 0, 0, MAX_INTEGER);
-        const pageSize = within("pageSize", query.pageSize, 10, 1, 100);
+        const { pageNo, pageSize } = pageOf(query);
         const { items, total } = packages.list(
           {
             appNo: application.no,
@@ -86,15 +84,8 @@ export function packageRoutes({ call }: Endpoints, packages: Packages) {
     );
 }
 
-/** Two errors for a page: what is no number (by the schema, 120015), and a number out of range (123029). */
-function within(field: string, given: string | undefined, fallback: number, min: number, max: number): number {
-  const value = given === undefined ? fallback : Number(given);
-  if (value >= min && value <= max) return value;
-  throw new DomainError("PAGE_BEYOND_LIMIT", { issues: [{ field, reason: `is not from ${min} to ${max}` }] });
-}
-
 /** Throws INPUT_INVALID for what can be no fileId, PACKAGE_NOT_FOUND also for another application's. */
-export function ownPackage(
+function ownPackage(
   packages: Pick<PackageService, "find">,
   { application, param }: Pick<Call<unknown, unknown>, "application" | "param">,
 ): UpgradePackage {

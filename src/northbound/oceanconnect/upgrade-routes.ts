@@ -17,7 +17,8 @@ import { parseUtcTime } from "../../platform/utc-time";
 import type { FrontEnv } from "../http/request-env";
 import { list, paged } from "./answer-fields";
 import type { Call, Endpoints } from "./endpoint";
-import { boolean, integer, MAX_INTEGER, optional, text } from "./fields";
+import { boolean, integer, optional, text } from "./fields";
+import { page, pageOf } from "./upgrade-page";
 import { OPERATE_TYPES, OperationInfo, SubOperationInfo, toOperation, toSubOperation } from "./upgrade-resource";
 
 const OPERATIONS = "/iodm/northbound/v1.5.0/operations";
@@ -47,11 +48,6 @@ const Create = z.object({
 });
 type Policy = z.infer<typeof Create>["policy"];
 
-const page = {
-  pageNo: optional(integer(-MAX_INTEGER, MAX_INTEGER)).default(0),
-  pageSize: optional(integer(-MAX_INTEGER, MAX_INTEGER)).default(10),
-};
-const MAX_PAGE_SIZE = 100;
 const SubOperations = z.object({ ...page, subOperationStatus: optional(z.enum(SUB_TASK_STATUSES)) });
 const KINDS = Object.keys(OPERATE_TYPES) as UpgradeKind[];
 const Operations = z.object({
@@ -133,14 +129,6 @@ export function upgradeRoutes(
         return { status: 200, json: { data: items.map(toOperation), pageNo, pageSize, totalCount: total } };
       }),
     );
-}
-
-/** What is no number at all is a bad request, a number out of range has a row of its own. */
-function pageOf(it: { readonly pageNo: number; readonly pageSize: number }) {
-  if (it.pageNo < 0) throw new DomainError("PAGE_BEYOND_LIMIT", { field: "pageNo", min: 0 });
-  if (it.pageSize < 1 || it.pageSize > MAX_PAGE_SIZE)
-    throw new DomainError("PAGE_BEYOND_LIMIT", { field: "pageSize", min: 1, max: MAX_PAGE_SIZE });
-  return it;
 }
 
 /** An empty list and an empty text say the same as none. */
