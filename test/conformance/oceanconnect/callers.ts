@@ -1,8 +1,7 @@
-import { Database } from "bun:sqlite";
-import { join } from "node:path";
 import { operator } from "../../support/api";
 import type { Islet } from "../../support/islet";
 import type { Seen } from "./chapter";
+import { tamper, UNSTORABLE } from "./faults";
 
 /** An application that calls. */
 export type Caller = { readonly appId: string; readonly secret: string; readonly token: string };
@@ -16,9 +15,6 @@ export type Headers_ = Readonly<Record<string, string>>;
 
 /** Calls that were counted stay counted while the tests run. */
 export const CALLER_SETTINGS = { "api.call_window_ms": "3600000" };
-
-/** Of a nodeId, or the EUI of a LoRa device, that registry.db refuses to store (`refuseToStore`). */
-export const UNSTORABLE = "fa017";
 
 /** Applications in the cases that nearly every table of errors asks for. */
 export async function furnishCallers(islet: Islet, data: string) {
@@ -73,13 +69,6 @@ export async function furnishCallers(islet: Islet, data: string) {
   await send({ method: "GET", path: "/iocm/app/dm/v1.4.0/devices?pageNo=0" }, signed(throttled));
   await manage("DELETE", `/apps/${gone.appId}`);
 
-  /** Other hands on the database while the process runs: what a damaged file or a full disk does, aimed at one thing. */
-  function tamper(sql: string, ...values: string[]): void {
-    using db = new Database(join(data, "registry.db"));
-    db.run("PRAGMA busy_timeout = 5000");
-    db.run(sql, values);
-  }
-
   return {
     ...{ manage, send, signed, addApplication, addProduct, letDo },
     /** The application that the rows are about. */
@@ -111,22 +100,24 @@ export async function furnishCallers(islet: Islet, data: string) {
       const nodeId = `faulty-${++count}`;
       const made = await manage<{ deviceId: string }>("POST", `/apps/${owner.appId}/devices`, { nodeId, productId });
       const { deviceId } = made.body;
-      tamper("UPDATE device SET info = '{' WHERE id = ?", deviceId);
+      tamper(data, "UPDATE device SET info = '{' WHERE id = ?", deviceId);
       return { owner, productId, deviceId };
     },
     /** Devices whose nodeId begins with `UNSTORABLE` are not taken. */
     refuseToStore: () =>
       tamper(
+        data,
         `CREATE TRIGGER unstorable BEFORE INSERT ON device WHEN NEW.node_id LIKE '${UNSTORABLE}%'
          BEGIN SELECT RAISE(ABORT, 'a fault for the test'); END`,
       ),
     /** No new token of any application is taken. */
     refuseTokens: () =>
       tamper(
+        data,
         `CREATE TRIGGER no_tokens BEFORE UPDATE OF token_generation ON application
          BEGIN SELECT RAISE(ABORT, 'a fault for the test'); END`,
       ),
-    acceptTokens: () => tamper("DROP TRIGGER no_tokens"),
+    acceptTokens: () => tamper(data, "DROP TRIGGER no_tokens"),
   };
 }
 export type Callers = Awaited<ReturnType<typeof furnishCallers>>;

@@ -3,10 +3,10 @@ import smokeDetector from "../../../docs/examples/smoke-detector.json" with { ty
 import { eventually } from "../../support/eventually";
 import type { Islet } from "../../support/islet";
 import { callerRows, inBody, NAMED_403, type Rows, USUAL } from "./caller-rows";
-import { type Call, type Caller, UNSTORABLE } from "./callers";
+import type { Call, Caller } from "./callers";
 import { codeOf, testChapter } from "./chapter";
 import { COMMAND_SETTINGS, furnishCommands, ID } from "./command-world";
-import { refuseToStore, tamper } from "./faults";
+import { refuseToStore, tamper, UNSTORABLE } from "./faults";
 import { PATHS, UTC } from "./product-models";
 
 const TASKS = "/iocm/app/batchtask/v1.1.0/tasks";

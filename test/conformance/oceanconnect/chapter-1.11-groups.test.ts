@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { callerRows, inBody, type Rows } from "./caller-rows";
-import { UNSTORABLE } from "./callers";
+
 import { codeOf, testChapter } from "./chapter";
-import { hide } from "./faults";
+import { hide, UNSTORABLE } from "./faults";
 import { accessRows, furnishGroups, GROUP_SETTINGS, type Group, type GroupWorld } from "./group-world";
 
 const MAX_IDS = 1_000; // the default

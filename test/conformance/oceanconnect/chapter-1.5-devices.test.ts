@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { commandTopic, connectDevice } from "../../support/device";
 import { eventually } from "../../support/eventually";
 import { callerRows, NAMED_403, USUAL } from "./caller-rows";
-import { testChapter } from "./chapter";
+import { codeOf, testChapter } from "./chapter";
 import { DEVICE_SETTINGS, type DeviceWorld, furnishDevices, MAX_FROZEN, named } from "./device-world";
 
 testChapter<DeviceWorld>({
@@ -152,7 +152,6 @@ testChapter<DeviceWorld>({
     test("1.5.4 is checked in this order: caller, throttle, application, right, parameters, existence, state", async () => {
       const { send, ask, signed, caller, throttled, stranger, editable, modify, unknown, nonSecure } = world();
       const bad = { name: "" };
-      const codeOf = ({ text }: { text: string }) => JSON.parse(text).error_code;
       const wrong = named(modify(unknown, bad), { appId: "nobody" });
       const { deviceId } = await nonSecure.add(true);
       expect([

@@ -3,8 +3,9 @@ import { eventually } from "../../support/eventually";
 import type { Islet } from "../../support/islet";
 import { addLoraProducts, connectServer } from "../../support/lora";
 import { callerRows, inBody, inQuery, LORA } from "./caller-rows";
-import { CALLER_SETTINGS, type Call, furnishCallers, UNSTORABLE } from "./callers";
+import { CALLER_SETTINGS, type Call, furnishCallers } from "./callers";
 import { testChapter } from "./chapter";
+import { UNSTORABLE } from "./faults";
 import { PATHS, product } from "./product-models";
 
 const KEY = "2b7e151628aed2a6abf7158809cf4f3c";

@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
 import { callerRows, NAMED_403, NAMED_500, NO_LICENCES, ONE_FAULT, USUAL } from "./caller-rows";
-import { UNSTORABLE } from "./callers";
+
 import { testChapter } from "./chapter";
 import { DEVICE_SETTINGS, type DeviceWorld, furnishDevices, named } from "./device-world";
+import { UNSTORABLE } from "./faults";
 
 testChapter<DeviceWorld>({
   chapters: ["1.5"],

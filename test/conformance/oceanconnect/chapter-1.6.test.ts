@@ -4,7 +4,7 @@ import { connectDevice, dataTopic, report } from "../../support/device";
 import type { Islet } from "../../support/islet";
 import { callerRows, NAMED_403, USUAL } from "./caller-rows";
 import { CALLER_SETTINGS, type Call, furnishCallers } from "./callers";
-import { testChapter } from "./chapter";
+import { codeOf, testChapter } from "./chapter";
 import { DEVICE_INFO, PATHS, product, UTC } from "./product-models";
 
 const MODE = { name: "mode", dataType: "string", method: "RWE", maxLength: 8, enumList: ["hand", "auto"] };
@@ -329,7 +329,6 @@ testChapter<World>({
 
     test("1.6.1 is checked in this order: caller, throttle, application, right, parameters, existence", async () => {
       const { send, ask, throttled, stranger, readable, device } = world();
-      const codeOf = ({ text }: { text: string }) => JSON.parse(text).error_code;
       const wrong = (appId: string) => device("nobody", { select: "x", appId });
       expect([
         codeOf(await send(wrong("nobody"), {})),

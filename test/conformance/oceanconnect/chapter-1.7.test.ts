@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 import type { Islet } from "../../support/islet";
 import { callerRows, inBody, type Rows } from "./caller-rows";
-import { CALLER_SETTINGS, type Call, furnishCallers, UNSTORABLE } from "./callers";
+import { CALLER_SETTINGS, type Call, furnishCallers } from "./callers";
 import { codeOf, testChapter } from "./chapter";
-import { refuseToStore } from "./faults";
+import { refuseToStore, UNSTORABLE } from "./faults";
 import { NOTIFY_TYPES } from "./notify-types";
 
 const SUBSCRIPTIONS = "/iocm/app/sub/v1.2.0/subscriptions";

@@ -1,6 +1,8 @@
 import { Database } from "bun:sqlite";
 import { join } from "node:path";
-import { UNSTORABLE } from "./callers";
+
+/** Of a nodeId, or the EUI of a LoRa device, that registry.db refuses to store (`refuseToStore`). */
+export const UNSTORABLE = "fa017";
 
 /** Other hands on the database while the process runs: what a damaged file or a full disk does, aimed at one thing. */
 export function tamper(data: string, sql: string, ...values: string[]): void {
