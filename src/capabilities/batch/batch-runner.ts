@@ -3,8 +3,9 @@ import type { Clock } from "../../platform/clock";
 import { DomainError } from "../../platform/domain-error";
 import type { Log } from "../../platform/log";
 import type { Metrics } from "../../platform/metrics";
+import { inBounds, steppedWork } from "../../platform/stepped-work";
 import type { Transactor } from "../../platform/storage/group-commit";
-import type { Worker } from "../../platform/worker";
+import { savepoint } from "../../platform/storage/savepoint";
 import type { CommandTransactions } from "../commands/command";
 import type { findTargets } from "./find-targets";
 import type { ItemChanges } from "./item-changes";
@@ -37,32 +38,22 @@ type Parts = {
  */
 export function batchRunner(parts: Parts) {
   const { db, transactor, tasks, items, changes, specs, next, start, commands, clock, log, settings } = parts;
-  const savepoint = db.query("SAVEPOINT batch_item");
-  const release = db.query("RELEASE batch_item");
-  const undo = db.query("ROLLBACK TO batch_item");
+  const alone = savepoint(db, "batch_item");
   const stepSeconds = parts.metrics.histogram(
     "islet_batch_step_seconds",
     "How long a step of a batch task held the event loop, its commit left out",
     [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5],
   );
-  let wakeUp = new AbortController();
   let lastNo = 0;
   let nextSweep = 0;
+  let isFirst = true;
+  const bounds = { ms: settings.stepMs, clock };
 
   const set = (task: Task, event: TaskEvent): Task => {
     const state = stepTask(task, event);
     if (state === task) return task;
     return tasks.setState(task.no, state, state.phase === "ended" ? clock.now() : task.endedAt);
   };
-
-  /** One after the other until there are enough, or it has taken long enough; at least one. */
-  function inBounds<T>(list: readonly T[], work: (one: T) => void): void {
-    const until = clock.monotonic() + settings.stepMs;
-    for (const one of list) {
-      work(one);
-      if (clock.monotonic() >= until) return;
-    }
-  }
 
   function expand(task: Task): void {
     const spec = specs.of(task.no);
@@ -83,23 +74,22 @@ export function batchRunner(parts: Parts) {
     // An earlier one may have seen to it: who deletes a gateway deletes what is behind it.
     const current = items.get(item.taskNo, item.pos);
     if (current?.state !== "Pending") return;
-    savepoint.run();
-    try {
-      const { event, facts } = start(task, current);
-      const latest = items.get(item.taskNo, item.pos) ?? current;
-      changes.apply(latest, event, facts);
-    } catch (error) {
-      undo.run(); // when the disk is full this throws too, and the whole step is tried again later
-      if (!(error instanceof DomainError))
-        log.error("batch_item_failed", { taskId: task.id, target: item.target, error });
-      changes.apply(
-        current,
-        { type: "failed" },
-        { error: toItemError(error), sealed: task.kind === "registration" ? null : undefined },
-      );
-    } finally {
-      release.run();
-    }
+    alone(
+      () => {
+        const { event, facts } = start(task, current);
+        const latest = items.get(item.taskNo, item.pos) ?? current;
+        changes.apply(latest, event, facts);
+      },
+      (error) => {
+        if (!(error instanceof DomainError))
+          log.error("batch_item_failed", { taskId: task.id, target: item.target, error });
+        changes.apply(
+          current,
+          { type: "failed" },
+          { error: toItemError(error), sealed: task.kind === "registration" ? null : undefined },
+        );
+      },
+    );
   }
 
   function closeOne(task: Task, item: Item): void {
@@ -119,7 +109,7 @@ export function batchRunner(parts: Parts) {
     const open = (["Pending", "WaitResult"] as const).flatMap((state) =>
       items.inState(task.no, state, settings.stepItems),
     );
-    inBounds(open, (item) => closeOne(task, item));
+    inBounds(open, (item) => closeOne(task, item), bounds);
     const current = tasks.get(task.no);
     if (current) changes.settle(current);
   }
@@ -140,7 +130,7 @@ export function batchRunner(parts: Parts) {
       return task.startAt <= now ? () => void changes.settle(set(task, { type: "due" })) : undefined;
     if (pendingOf(task) === 0) return undefined;
     const due = items.due(task.no, now, settings.stepItems);
-    return due.length === 0 ? undefined : () => inBounds(due, (item) => startOne(task, item));
+    return due.length === 0 ? undefined : () => void inBounds(due, (item) => startOne(task, item), bounds);
   }
 
   /** The task after the last one that has something to do, in turn. */
@@ -184,11 +174,6 @@ export function batchRunner(parts: Parts) {
     return Math.max(0, at - now);
   }
 
-  async function rest(ms: number): Promise<void> {
-    await clock.sleep(ms, wakeUp.signal);
-    wakeUp = new AbortController();
-  }
-
   /** Whoever sent these files was never told that they are here: the process ended in the middle. */
   async function discardHalfLoaded(): Promise<void> {
     await transactor.write(() => {
@@ -196,43 +181,17 @@ export function batchRunner(parts: Parts) {
     });
   }
 
-  async function run(stopping: AbortSignal): Promise<void> {
-    let isFirst = true;
-    while (!stopping.aborted) {
-      try {
-        if (isFirst) await discardHalfLoaded();
-        isFirst = false;
-        await sweep();
-        const took = await step();
-        if (took === undefined) {
-          await rest(msUntilNext());
-          continue;
-        }
-        stepSeconds.observe(took / 1_000);
-        await clock.sleep(Math.min(settings.maxPauseMs, took * (1 / settings.dutyCycle - 1)), stopping);
-      } catch (error) {
-        log.error("batch_step_failed", { error });
-        await clock.sleep(settings.faultPauseMs, stopping); // a full disk passes
-      }
-    }
-  }
-
-  return {
-    /** There is something to do, or to look at again. */
-    wake: (): void => wakeUp.abort(),
-    start(): Worker {
-      const stopping = new AbortController();
-      const finished = run(stopping.signal);
-      return {
-        finished,
-        stop() {
-          stopping.abort();
-          wakeUp.abort();
-          return finished;
-        },
-      };
+  return steppedWork({
+    ...{ msUntilNext, clock, settings },
+    async step() {
+      if (isFirst) await discardHalfLoaded();
+      isFirst = false;
+      await sweep();
+      return step();
     },
-  };
+    observe: (seconds) => stepSeconds.observe(seconds),
+    failed: (error) => log.error("batch_step_failed", { error }),
+  });
 }
 export type BatchRunner = ReturnType<typeof batchRunner>;
 

@@ -1,4 +1,5 @@
 import type { Clock } from "../../platform/clock";
+import { inBounds as workInBounds } from "../../platform/stepped-work";
 import type { Transactor } from "../../platform/storage/group-commit";
 import type { UpgradeSettings } from "./settings";
 import type { StoredSubTask, StoredTask } from "./stored";
@@ -21,16 +22,10 @@ type Parts = {
 export function taskSteps({ tasks, subTasks, changes, transactor, clock, dropped, settings }: Parts) {
   const { stepItems, stepMs } = settings;
 
-  /** One after the other until it has taken long enough; the last one that was done, and whether that were all. */
+  /** The last one that was done, and whether that were all. */
   function inBounds(list: readonly StoredSubTask[], work: (one: StoredSubTask) => void) {
-    const until = clock.monotonic() + stepMs;
-    let last = 0;
-    for (const one of list) {
-      work(one);
-      last = one.sub.no;
-      if (clock.monotonic() >= until) break;
-    }
-    return { last, isAll: list.length < stepItems && list.at(-1)?.sub.no === (last || undefined) };
+    const done = workInBounds(list, work, { ms: stepMs, clock });
+    return { last: list[done - 1]?.sub.no ?? 0, isAll: list.length < stepItems && done === list.length };
   }
 
   /** Along all sub-tasks. */

@@ -2,8 +2,9 @@ import type { Database } from "bun:sqlite";
 import type { Clock } from "../../platform/clock";
 import type { Log } from "../../platform/log";
 import type { Metrics } from "../../platform/metrics";
+import { steppedWork } from "../../platform/stepped-work";
 import type { Transactor } from "../../platform/storage/group-commit";
-import type { Worker } from "../../platform/worker";
+import { savepoint } from "../../platform/storage/savepoint";
 import type { LiveAttempts } from "./live-attempts";
 import type { UpgradeSettings } from "./settings";
 import type { StoredSubTask, StoredTask } from "./stored";
@@ -33,15 +34,12 @@ type Parts = {
  */
 export function upgradeRunner(parts: Parts) {
   const { db, transactor, tasks, subTasks, changes, steps, live, steady, clock, log, settings } = parts;
-  const savepoint = db.query("SAVEPOINT upgrade_item");
-  const release = db.query("RELEASE upgrade_item");
-  const undo = db.query("ROLLBACK TO upgrade_item");
+  const alone = savepoint(db, "upgrade_item");
   const stepSeconds = parts.metrics.histogram(
     "islet_upgrade_step_seconds",
     "How long a step of upgrades held the event loop, its commit left out",
     [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5],
   );
-  let wakeUp = new AbortController();
   let lastNo = 0;
   let nextPurge = 0;
 
@@ -66,19 +64,18 @@ export function upgradeRunner(parts: Parts) {
 
   /** One that cannot be handled does not keep the others from it. */
   function handleAlone(seen: StoredSubTask): void {
-    savepoint.run();
-    try {
-      const stored = subTasks.get(seen.sub.no); // an earlier one of this step may have changed it
-      if (stored?.due === undefined || stored.due > steady()) return;
-      const task = tasks.get(stored.sub.taskNo);
-      if (!handle(stored, task)) changes.lookLater(stored, task);
-    } catch (error) {
-      undo.run(); // when the disk is full this throws too, and the whole step is tried again later
-      log.error("upgrade_sub_task_failed", { subOperationId: seen.sub.id, error });
-      subTasks.setDue(seen.sub.no, steady() + settings.faultPauseMs);
-    } finally {
-      release.run();
-    }
+    alone(
+      () => {
+        const stored = subTasks.get(seen.sub.no); // an earlier one of this step may have changed it
+        if (stored?.due === undefined || stored.due > steady()) return;
+        const task = tasks.get(stored.sub.taskNo);
+        if (!handle(stored, task)) changes.lookLater(stored, task);
+      },
+      (error) => {
+        log.error("upgrade_sub_task_failed", { subOperationId: seen.sub.id, error });
+        subTasks.setDue(seen.sub.no, steady() + settings.faultPauseMs);
+      },
+    );
   }
 
   function workOnTasks(): boolean {
@@ -110,46 +107,20 @@ export function upgradeRunner(parts: Parts) {
     else await transactor.write(() => tasks.setWork(old, "deleting"));
   }
 
-  async function rest(): Promise<void> {
+  function msUntilNext(): number {
     const next = subTasks.nextDue();
     const ms = next === undefined ? settings.sweepIntervalMs : Math.min(settings.sweepIntervalMs, next - steady());
-    await clock.sleep(Math.max(1, ms), wakeUp.signal);
-    wakeUp = new AbortController();
+    return Math.max(1, ms);
   }
 
-  async function run(stopping: AbortSignal): Promise<void> {
-    while (!stopping.aborted) {
-      try {
-        await purge();
-        const took = await step();
-        if (took === undefined) {
-          await rest();
-          continue;
-        }
-        stepSeconds.observe(took / 1_000);
-        await clock.sleep(Math.min(settings.maxPauseMs, took * (1 / settings.dutyCycle - 1)), stopping);
-      } catch (error) {
-        log.error("upgrade_step_failed", { error });
-        await clock.sleep(settings.faultPauseMs, stopping); // a full disk passes
-      }
-    }
-  }
-
-  return {
-    /** There is something to do, or to look at again. */
-    wake: (): void => wakeUp.abort(),
-    start(): Worker {
-      const stopping = new AbortController();
-      const finished = run(stopping.signal);
-      return {
-        finished,
-        stop() {
-          stopping.abort();
-          wakeUp.abort();
-          return finished;
-        },
-      };
+  return steppedWork({
+    ...{ msUntilNext, clock, settings },
+    async step() {
+      await purge();
+      return step();
     },
-  };
+    observe: (seconds) => stepSeconds.observe(seconds),
+    failed: (error) => log.error("upgrade_step_failed", { error }),
+  });
 }
 const PURGE_MS = 60_000;

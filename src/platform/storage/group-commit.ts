@@ -1,4 +1,5 @@
 import type { Database } from "bun:sqlite";
+import { savepoint } from "./savepoint";
 
 /**
  * Short transactions of the main thread, many to a commit: all work that was asked for in one turn of the event loop
@@ -27,9 +28,7 @@ type Entry = {
 export function groupCommit(db: Database, schedule: (run: () => void) => void = setImmediate): Transactor {
   const begin = db.query("BEGIN IMMEDIATE");
   const commit = db.query("COMMIT");
-  const savepoint = db.query("SAVEPOINT work");
-  const release = db.query("RELEASE work");
-  const undo = db.query("ROLLBACK TO work");
+  const alone = savepoint(db, "work");
   let queue: Entry[] = [];
   let current: Entry | undefined;
   let idle = Promise.resolve();
@@ -53,19 +52,21 @@ export function groupCommit(db: Database, schedule: (run: () => void) => void = 
   }
 
   function runOne(entry: Entry): void {
-    savepoint.run();
     current = entry;
-    try {
-      const value = entry.work();
-      if (value instanceof Promise) throw new Error("work inside a transaction must be synchronous");
-      entry.result = { value };
-    } catch (error) {
-      undo.run();
-      entry.result = { error };
-    } finally {
-      current = undefined;
-      release.run();
-    }
+    alone(
+      () => {
+        try {
+          const value = entry.work();
+          if (value instanceof Promise) throw new Error("work inside a transaction must be synchronous");
+          entry.result = { value };
+        } finally {
+          current = undefined;
+        }
+      },
+      (error) => {
+        entry.result = { error };
+      },
+    );
   }
 
   function settle({ result, hooks, resolve, reject }: Entry): void {
