@@ -1,8 +1,17 @@
 import type { FileHandle } from "node:fs/promises";
-import { ZipError } from "../products/read-zip";
+import {
+  CENTRAL_SIGNATURE,
+  DEFLATED,
+  END_BYTES,
+  END_SIGNATURE,
+  LOCAL_SIGNATURE,
+  LONGEST_COMMENT,
+  STORED,
+  ZipError,
+} from "../products/read-zip";
 import type { PackageSettings } from "./settings";
 
-export { ZipError } from "../products/read-zip";
+export { CENTRAL_SIGNATURE, END_SIGNATURE, LOCAL_SIGNATURE, STORED, ZipError } from "../products/read-zip";
 
 export type ZipFileLimits = Pick<
   PackageSettings,
@@ -30,19 +39,12 @@ export type ZipFile = {
   readonly directoryCount: number;
 };
 
-export const STORED = 0;
-export const DEFLATED = 8;
-export const CENTRAL_SIGNATURE = 0x02014b50;
-export const LOCAL_SIGNATURE = 0x04034b50;
-export const END_SIGNATURE = 0x06054b50;
 const END64_SIGNATURE = 0x06064b50;
 const LOCATOR64_SIGNATURE = 0x07064b50;
-const END_BYTES = 22;
 const LOCATOR64_BYTES = 20;
 const END64_BYTES = 56;
 const LOCAL_BYTES = 30;
 const CENTRAL_BYTES = 46;
-const LONGEST_COMMENT = 0xffff;
 const ENCRYPTED = 0b0010_0000_0100_0001; // encrypted, strongly encrypted, names hidden
 const MAX_NAME_BYTES = 512;
 const UNIX = 3;

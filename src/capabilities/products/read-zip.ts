@@ -27,13 +27,14 @@ export class ZipError extends Error {
   }
 }
 
-const END_SIGNATURE = 0x06054b50;
-const CENTRAL_SIGNATURE = 0x02014b50;
-const LOCAL_SIGNATURE = 0x04034b50;
-const END_BYTES = 22;
-const LONGEST_COMMENT = 0xffff;
-const STORED = 0;
-const DEFLATED = 8;
+/** Of the format, APPNOTE 4.3 and 4.4. */
+export const END_SIGNATURE = 0x06054b50;
+export const CENTRAL_SIGNATURE = 0x02014b50;
+export const LOCAL_SIGNATURE = 0x04034b50;
+export const END_BYTES = 22;
+export const LONGEST_COMMENT = 0xffff;
+export const STORED = 0;
+export const DEFLATED = 8;
 const ENCRYPTED = 1;
 /** Below this an entry may have any ratio: 100 kB of blanks hurt nobody. */
 const RATIO_FREE_BYTES = 100_000;
