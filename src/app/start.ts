@@ -2,10 +2,10 @@ import type { ApplicationEvents } from "../capabilities/applications/application
 import { openApplications } from "../capabilities/applications/open-applications";
 import { openBatch } from "../capabilities/batch/open-batch";
 import { openCodecs } from "../capabilities/codecs/open-codecs";
-import type { CommandEvents, CommandService } from "../capabilities/commands/command";
+import type { CommandEvents } from "../capabilities/commands/command";
 import { createCommandService } from "../capabilities/commands/command-service";
 import { startCommandUpkeep } from "../capabilities/commands/command-upkeep";
-import type { ContactEvents, Device, DeviceEvents } from "../capabilities/devices/device";
+import type { ContactEvents, DeviceEvents } from "../capabilities/devices/device";
 import { openDevices } from "../capabilities/devices/open-devices";
 import { createDiagnosis } from "../capabilities/diagnosis/diagnosis-service";
 import { startDiagnosisUpkeep } from "../capabilities/diagnosis/diagnosis-upkeep";
@@ -158,7 +158,7 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     ...{ db: registry, transactor, applications, applicationEvents, products, deviceEvents, contactEvents, groups },
     devices: { ...devices, setVersions: deviceSteps.inTransaction.setVersions },
     packages,
-    commands: { hold: commands.hold, openOf: openCommandsOf(commands) },
+    commands,
     ...{ links: ways.upgradeLinks, events: upgradeEvents, sealer: secrets.sealer },
     ...{ clock, ids, log, metrics, trace: traces, settings: settings.upgrades },
   });
@@ -309,13 +309,6 @@ export async function start({ config, clock, log, masterKey }: Options): Promise
     stop: () => running.disposeAsync(),
   };
 }
-
-/** Of a device, as many as the first pages tell. */
-const openCommandsOf = (commands: Pick<CommandService, "query">) => (device: Device) =>
-  (["PENDING", "SENT", "DELIVERED"] as const).reduce((sum, status) => {
-    const { items } = commands.query(device.appId, { deviceId: device.id, status, pageNo: 0, pageSize: 100 });
-    return sum + items.filter(({ mode }) => mode === "ACK").length; // others are over when they are sent
-  }, 0);
 
 const parsed = (addresses: Readonly<Record<string, string>>): Record<string, ListenAddress> =>
   Object.fromEntries(Object.entries(addresses).map(([name, address]) => [name, parseListenAddress(address)]));

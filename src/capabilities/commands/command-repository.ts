@@ -74,6 +74,9 @@ export function commandRepository(db: Database) {
   const countOpenOf = db.query<{ count: number }, [number]>(
     "SELECT count(*) AS count FROM command WHERE carrier_no = ? AND open = 1",
   );
+  const countOpenTo = db.query<{ count: number }, [number, number]>(
+    "SELECT count(*) AS count FROM command WHERE carrier_no = ? AND device_no = ? AND open = 1",
+  );
   const selectLastMid = db.query<{ mid: number }, [number]>(
     "SELECT mid FROM command WHERE carrier_no = +? ORDER BY no DESC LIMIT 1",
   );
@@ -119,6 +122,8 @@ export function commandRepository(db: Database) {
     openOf: (carrierNo: number): StoredCommand[] => fromRows(selectOpenOf.all(carrierNo)),
     /** Whatever the way to the device. */
     countOpenOf: (carrierNo: number): number => countOpenOf.get(carrierNo)?.count ?? 0,
+    /** To one device behind its carrier, or to the carrier itself. */
+    countOpenTo: (carrierNo: number, deviceNo: number): number => countOpenTo.get(carrierNo, deviceNo)?.count ?? 0,
     /** 0 when nothing is known of earlier ones. */
     lastMid: (carrierNo: number): number => selectLastMid.get(carrierNo)?.mid ?? 0,
     isMidOpen: (carrierNo: number, mid: number): boolean => selectOpenMid.get(carrierNo, mid) !== null,

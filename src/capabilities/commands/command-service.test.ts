@@ -278,6 +278,20 @@ test("a sub-device is reached through its gateway and answers for itself only", 
   expect(statuses()).toEqual(["SUCCESSFUL", "SUCCESSFUL"]);
 });
 
+test("commands that have not ended are counted for each device, also behind a gateway", async () => {
+  platform.link.connected.add(2);
+  for (const deviceId of ["gateway", "meter", "meter"]) await platform.commands.send(APP, { ...SET, deviceId });
+  const counts = () =>
+    [
+      { no: 1, gatewayNo: undefined },
+      { no: 2, gatewayNo: undefined },
+      { no: 3, gatewayNo: 2 },
+    ].map(platform.commands.countOpen);
+  expect(counts()).toEqual([0, 1, 2]);
+  await platform.commands.answered(platform.live(3), 2, 0, undefined);
+  expect(counts()).toEqual([0, 1, 1]);
+});
+
 test("a requestId is taken once in an application", async () => {
   platform.link.connected.add(1);
   const twice = await Promise.all(

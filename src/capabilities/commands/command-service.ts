@@ -216,6 +216,8 @@ export function createCommandService(parts: CommandParts): CommandService & {
       });
     },
 
+    countOpen: (device) => repository.countOpenTo(carrierOf(device), device.no),
+
     delivered: connected.delivered,
     connectionLost(deviceNo) {
       own.connectionLost(deviceNo);

@@ -144,6 +144,9 @@ export interface CommandService {
   query(appId: AppId, filter: CommandFilter): { items: Command[]; total: number };
   find(appId: AppId, id: string): Command | undefined;
 
+  /** To this device: how many have not ended. */
+  countOpen(device: Pick<Device, "no" | "gatewayNo">): number;
+
   /** A device answered (deviceRsp). Resolves when it is on disk, or was refused for good (unknown or closed mid: traced). */
   answered(device: LiveDevice, mid: number, errcode: number, body: CommandParas | undefined): Promise<void>;
   /**

@@ -47,8 +47,7 @@ export type UpgradeParts = {
   readonly contactEvents: Listenable<ContactEvents>;
   readonly groups: Pick<GroupService, "list" | "membersAfter">;
   readonly packages: Pick<PackageService, "find" | "findByNo">;
-  /** `openOf`: of a device, how many have not ended. */
-  readonly commands: Pick<CommandService, "hold"> & { openOf(device: Device): number };
+  readonly commands: Pick<CommandService, "hold" | "countOpen">;
   /** The ways to speak. Asked each time, so they may join later. */
   readonly links: readonly UpgradeLink[];
   readonly events: EventBus<UpgradeEvents>;
@@ -161,7 +160,7 @@ export function openUpgrades(parts: UpgradeParts): Upgrades {
       steps,
       unfinished: () => unfinished,
       added: countMore,
-      openCommands: commands.openOf,
+      openCommands: commands.countOpen,
       wake: runner.wake,
     }),
     desk,

@@ -115,7 +115,7 @@ export function upgradeBench({ clock: manual, runningClock, settings, random, pa
         held.set(deviceNo, (held.get(deviceNo) ?? 0) + 1);
         return () => void held.set(deviceNo, (held.get(deviceNo) ?? 0) - 1);
       },
-      openOf: () => openCommands,
+      countOpen: () => openCommands,
     },
     links: Object.values(ways),
     sealer: createSealer(new Uint8Array(32)),
