@@ -13,7 +13,6 @@ export const DOMAIN_ERROR_CODES = [
   "NOT_FOUND",
   "CONFLICT",
   "CONGESTED",
-  "NOT_AVAILABLE", // designed, and comes with a later version
   // access
   "UNAUTHENTICATED",
   "APP_KEY_MISSING",

@@ -16,7 +16,6 @@ export const PROBLEMS: Record<ProblemCode, Problem> = {
   NOT_FOUND: { status: 404, title: "There is nothing here" },
   CONFLICT: { status: 409, title: "The present state does not allow it" },
   CONGESTED: { status: 503, title: "Too much is under way, try again later" },
-  NOT_AVAILABLE: { status: 501, title: "This is not part of this version" },
 
   UNAUTHENTICATED: { status: 401, title: "A valid session is needed" },
   APP_KEY_MISSING: { status: 401, title: "The application is not named" },

@@ -73,6 +73,6 @@ test("no request is answered with a fault", async () => {
       "content-type": random() < 0.7 ? (TYPES[0] as string) : pick(TYPES),
     });
     expect({ round, method, path, query, body, status: answer.status, faults }).toMatchObject({ faults: [] });
-    expect(answer.status === 501 || answer.status < 500).toBe(true);
+    expect(answer.status).toBeLessThan(500);
   }
 });

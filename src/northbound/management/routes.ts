@@ -55,7 +55,6 @@ const PROBLEM_TEXT: Record<number, string> = {
   413: "The body is too large",
   415: "The content type is not understood",
   422: "The content was understood and refused; `detail` and `errors` say why",
-  501: "Not part of this version",
   502: "The device refused, or its answer cannot be read",
   503: "Too much is under way",
   504: "The device did not answer",

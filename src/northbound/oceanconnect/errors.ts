@@ -112,7 +112,6 @@ const BASE: Record<ErrorKey, ErrorRow> = {
   NOT_FOUND,
   CONFLICT: row(409, "100227", "The resource is conflicted."),
   CONGESTED: row(503, "100501", "Congestion occurs, and the current network has been flow-controlled"),
-  NOT_AVAILABLE: NOT_FOUND,
 
   UNAUTHENTICATED: row(403, "1010005", "Invalid access token or appId."),
   APP_KEY_MISSING: row(401, "100025", "AppId for auth not exist."),
